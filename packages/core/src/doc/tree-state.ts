@@ -1,0 +1,215 @@
+import { toHex } from '../base/bytes.js'
+import { ROOT_NODE, type AuthorId, type DocId, type NodeId, type OpId } from '../base/ids.js'
+import type { AbsorbChange, TreeChange } from '../log/change.js'
+import { compareFiles, compareText, TreeNode, type Creation, type TreeDoc, type Touches } from './tree-node.js'
+
+/** One operation of the log on the tree. */
+export interface TreeOp {
+  readonly id: OpId
+  readonly author: AuthorId
+  readonly seq: number
+  readonly change: TreeChange | AbsorbChange
+}
+
+/**
+ * What the operations say about each node, folded so that neither their order nor their repetition matters:
+ * sets, maxima, and the smallest of several creations.
+ */
+export class TreeState {
+  readonly root = new TreeNode(ROOT_NODE)
+  readonly #nodes = new Map<NodeId, TreeNode>([[ROOT_NODE, this.root]])
+  readonly #docs = new Map<DocId, TreeDoc>()
+  readonly #begun = new Map<string, number>()
+  #changed = new Set<TreeNode>()
+
+  /** The record of a node, made when an operation names it for the first time. */
+  node(id: NodeId): TreeNode {
+    const known = this.#nodes.get(id)
+    if (known !== undefined) return known
+    const node = new TreeNode(id)
+    this.#nodes.set(id, node)
+    return node
+  }
+
+  find(id: NodeId): TreeNode | undefined {
+    return this.#nodes.get(id)
+  }
+
+  /** Nodes that hold or held `doc`. */
+  nodesOf(doc: DocId): readonly TreeNode[] {
+    return this.#docs.get(doc)?.nodes ?? []
+  }
+
+  begun(path: string, type: 'file' | 'directory', contentHash: Uint8Array | null): number {
+    return this.#begun.get(beginning(type, path, contentHash)) ?? 0
+  }
+
+  /** Folds one valid operation in. */
+  apply({ id, author, seq, change }: TreeOp): void {
+    if (change.kind === 'absorb') return this.#absorb(change)
+    const node = this.node(change.node)
+    this.#changed.add(node)
+    if (change.deleted !== undefined) {
+      node.covered ??= new Map()
+      for (const [of, newest] of change.deleted.seen) raise(node.covered, of, newest)
+      return
+    }
+    raise(node.touches, author, seq)
+    if (change.place !== undefined) node.place.assign(id, change.place)
+    if (change.executable !== undefined) node.executable.assign(id, change.executable)
+    if (change.content !== undefined) {
+      node.content.assign(id, change.content)
+      if (change.content.value.kind === 'text') this.#hold(node, change.content.value.doc)
+    }
+    this.#create(node, id, author, change)
+  }
+
+  /** An entry edited `doc`. */
+  touch(id: DocId, author: AuthorId, seq: number): void {
+    const doc = this.#doc(id)
+    raise(doc.touches, author, seq)
+    // A node that nobody deleted stays alive whatever happens.
+    for (const node of doc.nodes) if (node.covered !== undefined || node.into !== undefined) this.#changed.add(node)
+  }
+
+  /** Nodes that operations changed since the last call, with the absorb forest and liveness brought up to date. */
+  takeChanged(): ReadonlySet<TreeNode> {
+    const changed = this.#changed
+    this.#changed = new Set()
+    // The loop also visits what it adds.
+    for (const node of changed) {
+      chooseWinner(node, changed)
+      for (const suitor of node.suitors ?? []) changed.add(suitor)
+    }
+    for (const node of changed) changed.add(groupOf(node))
+    for (const node of changed) node.alive = node.created !== undefined && node.into === undefined && isGroupAlive(node)
+    return changed
+  }
+
+  get hasChanges(): boolean {
+    return this.#changed.size > 0
+  }
+
+  /** Not a touch: peers append it by themselves, and nobody's deletion is to be undone by that. */
+  #absorb(change: AbsorbChange): void {
+    const winner = this.node(change.winner)
+    const loser = this.node(change.loser)
+    loser.winners = (loser.winners ?? new Set()).add(winner)
+    winner.suitors = (winner.suitors ?? new Set()).add(loser)
+    this.#changed.add(loser).add(winner)
+  }
+
+  #create(node: TreeNode, op: OpId, author: AuthorId, { create, place, content }: TreeChange): void {
+    if (create === undefined || place === undefined) return
+    const old = node.created
+    if (old !== undefined && old.op <= op) return
+    const doc = content?.value.kind === 'text' ? content.value.doc : undefined
+    const contentHash = create.contentHash ?? new Uint8Array()
+    const created: Creation = { op, author, type: create.type, path: create.path, contentHash, place: place.value, doc }
+    if (old !== undefined) this.#count(old, -1)
+    this.#count(created, 1)
+    node.created = created
+  }
+
+  #count({ type, path, contentHash }: Creation, by: 1 | -1): void {
+    const key = beginning(type, path, contentHash)
+    this.#begun.set(key, (this.#begun.get(key) ?? 0) + by)
+  }
+
+  #hold(node: TreeNode, id: DocId): void {
+    const doc = this.#doc(id)
+    if (node.docs.has(doc)) return
+    node.docs.add(doc)
+    const after = doc.nodes.findIndex((other) => compareText(other.id, node.id) > 0)
+    doc.nodes.splice(after < 0 ? doc.nodes.length : after, 0, node)
+  }
+
+  #doc(id: DocId): TreeDoc {
+    const known = this.#docs.get(id)
+    if (known !== undefined) return known
+    const doc: TreeDoc = { id, touches: new Map(), nodes: [] }
+    this.#docs.set(id, doc)
+    return doc
+  }
+}
+
+/** The file that shows `node`: itself, or the end of the chain of winners. */
+export function groupOf(node: TreeNode): TreeNode {
+  let at = node
+  while (at.into !== undefined) at = at.into
+  return at
+}
+
+/** `node` and everything absorbed into it. */
+export function groupMembers(node: TreeNode): readonly TreeNode[] {
+  const members = [node]
+  for (const member of members) for (const loser of member.losers ?? []) members.push(loser)
+  return members
+}
+
+/** Adds every touch of `node` and of the documents it ever held. */
+export function addTouches(to: Touches, node: TreeNode): void {
+  for (const [author, seq] of node.touches) raise(to, author, seq)
+  for (const doc of node.docs) for (const [author, seq] of doc.touches) raise(to, author, seq)
+}
+
+/**
+ * Picks the winner that `node` is shown as: the first in the order of files that comes before `node`. A winner
+ * that comes after it cannot be meant by an honest writer, and leaving it out makes cycles impossible.
+ * A file whose content was replaced since is more than its first text, so it stands for itself.
+ */
+function chooseWinner(node: TreeNode, changed: Set<TreeNode>): void {
+  let best: TreeNode | undefined
+  if (node.isFirstText) {
+    for (const winner of node.winners ?? []) {
+      if (winner.isFirstText && compareFiles(winner, node) < 0 && (best === undefined || compareFiles(winner, best) < 0)) best = winner
+    }
+  }
+  if (best === node.into) return
+  if (node.into !== undefined) {
+    node.into.losers?.delete(node)
+    changed.add(node.into)
+  }
+  node.into = best
+  if (best === undefined) return
+  best.losers = (best.losers ?? new Set()).add(node)
+  changed.add(best)
+}
+
+/**
+ * Alive while some member of the group has a touch that no deletion saw. A deletion of a file covers what was
+ * absorbed into it, and not the other way round: who deleted a loser did not ask for its winner's end.
+ */
+function isGroupAlive(winner: TreeNode): boolean {
+  const open: { node: TreeNode; covered: Touches | undefined }[] = [{ node: winner, covered: winner.covered }]
+  for (const { node, covered } of open) {
+    if (covered === undefined || isUncovered(node, covered)) return true
+    for (const loser of node.losers ?? []) open.push({ node: loser, covered: join(covered, loser.covered) })
+  }
+  return false
+}
+
+function isUncovered(node: TreeNode, covered: Touches): boolean {
+  const beyond = (touches: Touches): boolean => {
+    for (const [author, seq] of touches) if (seq > (covered.get(author) ?? -1)) return true
+    return false
+  }
+  if (beyond(node.touches)) return true
+  for (const doc of node.docs) if (beyond(doc.touches)) return true
+  return false
+}
+
+function join(a: Touches, b: Touches | undefined): Touches {
+  if (b === undefined) return a
+  const both = new Map(a)
+  for (const [author, seq] of b) raise(both, author, seq)
+  return both
+}
+
+function raise(touches: Touches, author: AuthorId, seq: number): void {
+  if (seq > (touches.get(author) ?? -1)) touches.set(author, seq)
+}
+
+function beginning(type: 'file' | 'directory', path: string, contentHash: Uint8Array | null): string {
+  return `${type} ${toHex(contentHash ?? new Uint8Array())} ${path}`
+}

@@ -1,0 +1,205 @@
+import type { AuthorId, DocId, NodeId, OpId } from '../base/ids.js'
+import type { FileContent } from '../log/change.js'
+import { checkTreeChange, MAX_REPLACES } from './tree-check.js'
+import { TreeEntries } from './tree-entries.js'
+import type { Slot } from './tree-folder.js'
+import { TreeFolders } from './tree-folders.js'
+import { TreeNames, type Verdict } from './tree-names.js'
+import { compareFiles, compareText, type Touches, type TreeNode } from './tree-node.js'
+import { TreeShape } from './tree-shape.js'
+import { addTouches, groupMembers, groupOf, TreeState, type TreeOp } from './tree-state.js'
+import type { TreeView } from './tree-view.js'
+
+export interface TreeInit {
+  /** What an author calls itself, for conflict names. After it changes for an author call `renameAuthor`. */
+  readonly authorName: (author: AuthorId) => string | undefined
+}
+
+/** Two documents whose first contents are to be compared. */
+export interface DocPair {
+  readonly a: DocId
+  readonly b: DocId
+}
+
+export interface Absorption {
+  readonly winner: NodeId
+  readonly loser: NodeId
+}
+
+/**
+ * The tree of files and directories: a fold over the operations of the log. The same operations, touches,
+ * verdicts and author names give the same view, in whatever order and however often they come.
+ *
+ * Operations only mark nodes as changed; the view is brought up to date when it is next looked at, at a cost
+ * that follows what changed and not the size of the tree.
+ */
+export class Tree {
+  readonly #state = new TreeState()
+  readonly #verdicts = new Map<string, Verdict>()
+  readonly #names: TreeNames
+  readonly #shape: TreeShape
+  readonly #folders: TreeFolders
+  readonly #entries: TreeEntries
+  #unsettled = false
+
+  constructor({ authorName }: TreeInit) {
+    const verdict = (a: DocId, b: DocId): Verdict | undefined => this.#verdicts.get(pairKey(a, b))
+    this.#names = new TreeNames({ authorName, verdict })
+    this.#shape = new TreeShape(this.#state.root, (id) => this.#state.node(id))
+    this.#folders = new TreeFolders(this.#state.root, this.#names)
+    this.#entries = new TreeEntries({ state: this.#state, folders: this.#folders, names: this.#names, refresh: () => this.#refresh() })
+  }
+
+  /** The path view; live. */
+  get view(): TreeView {
+    return this.#entries
+  }
+
+  /** Folds an operation in. Returns why it is void, judged from the change alone, or undefined when it applies. */
+  apply(op: TreeOp): string | undefined {
+    const reason = checkTreeChange(op.change)
+    if (reason === undefined) this.#state.apply(op)
+    return reason
+  }
+
+  /** Entry `seq` of `author` edited `doc`: its file is kept alive unless a deletion has seen that entry. */
+  touch(doc: DocId, author: AuthorId, seq: number): void {
+    this.#state.touch(doc, author, seq)
+  }
+
+  /** An author's display name changed: conflict copies of its files may be called otherwise now. */
+  renameAuthor(author: AuthorId): void {
+    this.#refresh()
+    for (const slot of this.#names.contested) {
+      if (!slot.files.some((file) => file.created?.author === author)) continue
+      this.#names.markStale(slot)
+      this.#unsettled = true
+    }
+  }
+
+  /**
+   * Nodes whose entry may have changed since the last call, hidden ones too: what was removed, what is shown
+   * as another, and everything below a moved directory.
+   */
+  takeDirty(): readonly NodeId[] {
+    this.#refresh()
+    const ids = new Set<NodeId>()
+    for (const node of this.#names.dirty) for (const member of groupMembers(node)) ids.add(member.id)
+    this.#names.dirty.clear()
+    return [...ids]
+  }
+
+  /** Text files at one path whose first contents must be compared; until then one of each pair has a conflict name. */
+  unjudged(): readonly DocPair[] {
+    const pairs = new Map<string, DocPair>()
+    for (const { winner, other } of this.#collisions()) {
+      const a = winner.created?.doc
+      const b = other.created?.doc
+      if (a === undefined || b === undefined || this.#names.verdictOn(winner, other) !== undefined) continue
+      pairs.set(pairKey(a, b), { a, b })
+    }
+    return [...pairs.values()]
+  }
+
+  /** How the first contents of `a` and `b` relate. They never change, so the first verdict stands for ever. */
+  judge(a: DocId, b: DocId, verdict: Verdict): void {
+    const key = pairKey(a, b)
+    if (this.#verdicts.has(key)) return
+    this.#refresh()
+    this.#verdicts.set(key, verdict)
+    for (const node of this.#state.nodesOf(a)) this.#folders.refresh(node)
+    this.#unsettled = true
+  }
+
+  /** Files shown as another at the same path that no absorb operation says so of yet: a writer should append one. */
+  pendingAbsorbs(): readonly Absorption[] {
+    return this.#collisions().flatMap(({ winner, other }) => (other.mergedInto === winner ? [{ winner: winner.id, loser: other.id }] : []))
+  }
+
+  /** The file that `node` was absorbed into, at the end of any chain; undefined when it was not. */
+  absorbedInto(node: NodeId): NodeId | undefined {
+    this.#refresh()
+    const found = this.#state.find(node)
+    return found?.into === undefined ? undefined : groupOf(found).id
+  }
+
+  /**
+   * The other shown nodes that the entry of `node` stands for: directories at the same path, files about to be
+   * absorbed. Who deletes or moves the entry means them too.
+   */
+  shownWith(node: NodeId): readonly NodeId[] {
+    this.#refresh()
+    const found = this.#state.find(node)
+    if (found === undefined) return []
+    const members = found.folder?.members ?? this.#mergedWith(groupOf(found))
+    return [...members].map(({ id }) => id).filter((id) => id !== node).sort(compareText)
+  }
+
+  /** Operations whose values a new assignment replaces. */
+  replaces(node: NodeId, register: 'place' | 'content' | 'executable'): readonly OpId[] {
+    const values = this.#state.find(node)?.[register].values ?? []
+    return values.slice(0, MAX_REPLACES).map(({ op }) => op)
+  }
+
+  /** Concurrent contents of a file other than the one shown, greatest operation first. */
+  conflicts(node: NodeId): readonly FileContent[] {
+    return (this.#state.find(node)?.content.values ?? []).slice(1).map(({ value }) => value)
+  }
+
+  /** Touches known, for a deletion: of the node, its documents, and what was or is about to be absorbed into it. */
+  seen(node: NodeId): readonly (readonly [AuthorId, number])[] {
+    this.#refresh()
+    const found = this.#state.find(node)
+    if (found === undefined) return []
+    const seen: Touches = new Map()
+    for (const file of [found, ...this.#mergedWith(groupOf(found))]) for (const member of groupMembers(file)) addTouches(seen, member)
+    return [...seen].sort(([a], [b]) => compareText(a, b))
+  }
+
+  /** How many nodes known here began at `path` with this content. */
+  begun(path: string, type: 'file' | 'directory', contentHash: Uint8Array | null): number {
+    return this.#state.begun(path, type, contentHash)
+  }
+
+  /** Whether no deletion covers all that was done to the node; of an absorbed file, to its winner's group. */
+  isAlive(node: NodeId): boolean {
+    this.#refresh()
+    const found = this.#state.find(node)
+    return found !== undefined && groupOf(found).alive
+  }
+
+  /** Other entries whose names a case-insensitive or normalising file system cannot tell from this one's, by name. */
+  clashes(node: NodeId): readonly NodeId[] {
+    return this.#entries.clashes(node)
+  }
+
+  #refresh(): void {
+    if (this.#state.hasChanges) {
+      const changed = this.#state.takeChanged()
+      this.#folders.update(new Set([...changed, ...this.#shape.update(changed)]))
+    } else if (!this.#unsettled) return
+    this.#unsettled = false
+    this.#names.settle()
+  }
+
+  /** Pairs of files at one path: the first in order, and each other. */
+  #collisions(): readonly { readonly winner: TreeNode; readonly other: TreeNode }[] {
+    this.#refresh()
+    return [...this.#names.contested].flatMap(pairsOf).sort((a, b) => compareFiles(a.winner, b.winner) || compareFiles(a.other, b.other))
+  }
+
+  /** A shown file and the files that it shows as well. */
+  #mergedWith(file: TreeNode): readonly TreeNode[] {
+    const winner = file.mergedInto ?? file
+    const files = winner.home?.slots.get(winner.name)?.files ?? []
+    return [winner, ...files.filter((other) => other.mergedInto === winner)]
+  }
+}
+
+function pairsOf({ files: [winner, ...others] }: Slot): readonly { readonly winner: TreeNode; readonly other: TreeNode }[] {
+  return winner === undefined ? [] : others.map((other) => ({ winner, other }))
+}
+
+function pairKey(a: DocId, b: DocId): string {
+  return a < b ? `${a} ${b}` : `${b} ${a}`
+}

@@ -1,0 +1,53 @@
+export type {
+  DocVersion,
+  HistoryItem,
+  LocalChange,
+  LocalResult,
+  PeerInfo,
+  TextState,
+  Workspace,
+  WorkspaceEvents,
+  WorkspaceStatus
+} from './node/workspace-types.js'
+export type { TreeEntry, TreeView } from './doc/tree-view.js'
+export type { FileContent } from './log/change.js'
+export type { KvOp, KvRange, KvStore } from './base/kv.js'
+export { prefixRange } from './base/kv.js'
+export type { AuthorId, DocId, NodeId, WorkspaceId } from './base/ids.js'
+export { ROOT_NODE, shortId } from './base/ids.js'
+export { MAX_DEPTH, MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_TEXT_BYTES } from './base/limits.js'
+export {
+  AlreadyRunningError,
+  CollabError,
+  InvalidTopicError,
+  ListenError,
+  MalformedError,
+  NotPermittedError,
+  StoreDamagedError,
+  StoreTooNewError,
+  assertNever,
+  errorMessage
+} from './base/errors.js'
+export { Emitter } from './base/events.js'
+export type { Unsubscribe } from './base/events.js'
+export { systemClock } from './base/clock.js'
+export type { Clock } from './base/clock.js'
+export { silentLogger } from './base/log.js'
+export type { Logger } from './base/log.js'
+export { openWorkspace } from './node/workspace.js'
+export type { WorkspaceInit } from './node/workspace.js'
+export { nodeCrypto } from './node/node-crypto.js'
+export { nobleCrypto } from './keys/noble-crypto.js'
+export type { Crypto } from './base/crypto.js'
+export { createMemoryStore } from './store/memory-store.js'
+export { openSqliteStore, openStoreOrSetAside } from './store/sqlite-store.js'
+export { createTransport } from './net/create-transport.js'
+export type { Transport, TransportHandlers, TransportPeer } from './net/transport.js'
+export { keysFromWriteKey, shareAs } from './keys/workspace-keys.js'
+export type { Rights, WorkspaceKeys } from './keys/workspace-keys.js'
+export { isGuessable } from './keys/guessable.js'
+export { keysFromName, normaliseName, parseTopic } from './keys/topic.js'
+export type { Topic } from './keys/topic.js'
+export { encodeLink, parseLink } from './keys/link.js'
+export type { TextEdit } from './base/text-diff.js'
+export { applyEdits, diffCost, diffText, looksMachineMade } from './base/text-diff.js'

@@ -1,0 +1,193 @@
+import type { Crypto } from '../base/crypto.js'
+import type { AuthorId, EntryHash, WorkspaceId } from '../base/ids.js'
+import type { KvStore } from '../base/kv.js'
+import { type Entry, entryBytes, type EntryHeader } from './entry.js'
+import { type AuthorState, LogRows } from './log-rows.js'
+import { type Staged, Staging } from './staging.js'
+import { digestOf, hashesToCheck, missingFrom, type VersionVector, type Want } from './version-vector.js'
+
+export { isSendersFault } from './staging.js'
+export type { Fault, FaultReason, Fork, Staged } from './staging.js'
+
+export interface LogInit {
+  readonly kv: KvStore
+  readonly crypto: Crypto
+  readonly workspace: WorkspaceId
+}
+
+export interface StageOptions {
+  /** Entries that this process sealed itself: no signature, admission or body is checked. @default false */
+  readonly trusted?: boolean
+}
+
+export interface ReadRange extends Want {
+  /** Stops before this many bytes, but gives at least one entry. */
+  readonly maxBytes: number
+}
+
+/** Rows of a chain that are looked up at once. */
+const PAGE = 256
+
+/**
+ * The signed logs of all authors of one workspace, in a store. Invariant: of every branch that the vector names,
+ * each entry from its floor to its head is held and was checked.
+ *
+ * Growing takes three steps, one batch after the other: `stage` checks, the caller commits `ops` together with its own
+ * rows, `adopt` makes the batch part of this object.
+ */
+export class Log {
+  readonly #crypto: Crypto
+  readonly #workspace: WorkspaceId
+  readonly #rows: LogRows
+  #authors: ReadonlyMap<AuthorId, AuthorState>
+  #vector: VersionVector
+  #digest: string | undefined
+  readonly #staged = new WeakMap<Staged, { base: ReadonlyMap<AuthorId, AuthorState>; authors: ReadonlyMap<AuthorId, AuthorState> }>()
+  /** The newest branch that was walked through a fork: a reader comes back for its next page. */
+  #walked: { head: EntryHash; hashes: Map<number, EntryHash>; lowest: EntryHeader } | undefined
+
+  private constructor(init: LogInit, rows: LogRows, authors: ReadonlyMap<AuthorId, AuthorState>) {
+    this.#crypto = init.crypto
+    this.#workspace = init.workspace
+    this.#rows = rows
+    this.#authors = authors
+    this.#vector = vectorOf(authors)
+  }
+
+  /** Reads one row per author, whatever the number of entries. */
+  static async open(init: LogInit): Promise<Log> {
+    const rows = new LogRows(init.kv)
+    return new Log(init, rows, await rows.authors())
+  }
+
+  /** What is held; a new object after each `adopt`. */
+  get vector(): VersionVector {
+    return this.#vector
+  }
+
+  /** Equal on two peers exactly when they hold the same entries. */
+  get digest(): string {
+    return (this.#digest ??= digestOf(this.#crypto, this.#vector))
+  }
+
+  /** Entries held. */
+  get count(): number {
+    let count = 0
+    for (const state of this.#authors.values()) count += state.count
+    return count
+  }
+
+  /** Authors whose log has more than one branch. */
+  get forks(): readonly AuthorId[] {
+    return [...this.#authors].filter(([, { heads }]) => heads.length > 1).map(([author]) => author)
+  }
+
+  /**
+   * Checks the envelope of entries, in any order, and says what they would change; the log stays as it is. Entries
+   * must come from `decodeEntry` or `sealEntry`.
+   */
+  async stage(entries: readonly Entry[], { trusted = false }: StageOptions = {}): Promise<Staged> {
+    const base = this.#authors
+    const staging = new Staging({ crypto: this.#crypto, workspace: this.#workspace, rows: this.#rows, authors: base, trusted })
+    const { staged, authors } = await staging.run(entries)
+    this.#staged.set(staged, { base, authors })
+    return staged
+  }
+
+  /**
+   * Makes a batch part of the log, after its `ops` were committed.
+   *
+   * @throws {TypeError} when another batch was adopted since this one was staged: its rows would undo the other's.
+   */
+  adopt(staged: Staged): void {
+    const change = this.#staged.get(staged)
+    if (change === undefined || change.base !== this.#authors) throw new TypeError('a batch that was not staged on this state of the log')
+    this.#staged.delete(staged)
+    if (change.authors.size === 0) return
+    this.#authors = new Map([...this.#authors, ...change.authors])
+    this.#vector = vectorOf(this.#authors)
+    this.#digest = undefined
+  }
+
+  async has(hash: EntryHash): Promise<boolean> {
+    return await this.#rows.has(hash)
+  }
+
+  /** The entry, or undefined when it isn't held. */
+  async get(hash: EntryHash): Promise<Entry | undefined> {
+    return await this.#rows.entry(hash)
+  }
+
+  async header(hash: EntryHash): Promise<EntryHeader | undefined> {
+    return await this.#rows.header(hash)
+  }
+
+  async position(hash: EntryHash): Promise<{ author: AuthorId; seq: number } | undefined> {
+    const header = await this.#rows.header(hash)
+    return header && { author: header.author, seq: header.seq }
+  }
+
+  /** The entries of an author at one seq, sorted: several on a fork. */
+  async at(author: AuthorId, seq: number): Promise<readonly EntryHash[]> {
+    return await this.#rows.at(author, seq)
+  }
+
+  /** What the holder of `theirs` has and this log lacks. */
+  async missing(theirs: VersionVector): Promise<readonly Want[]> {
+    const held = new Set<EntryHash>()
+    for (const hash of hashesToCheck(this.#vector, theirs)) if (await this.#rows.has(hash)) held.add(hash)
+    return missingFrom(this.#vector, theirs, hash => held.has(hash))
+  }
+
+  /**
+   * Entries `from`..`to`, both included, of the branch that ends in `head`, ascending; none when `head` isn't held
+   * or isn't the author's.
+   */
+  async read({ author, head, from, to, maxBytes }: ReadRange): Promise<readonly Entry[]> {
+    const end = await this.#rows.header(head)
+    if (end === undefined || end.author !== author) return []
+    const last = Math.min(to, end.seq)
+    const entries: Entry[] = []
+    let bytes = 0
+    for (let seq = from; seq <= last; seq += PAGE) {
+      for (const hash of await this.#branch(head, end, seq, Math.min(last, seq + PAGE - 1))) {
+        const entry = await this.#rows.entry(hash)
+        if (entry === undefined) return entries
+        bytes += entryBytes(entry)
+        if (entries.length > 0 && bytes > maxBytes) return entries
+        entries.push(entry)
+      }
+    }
+    return entries
+  }
+
+  /** Hashes of a stretch of a branch. Where only one entry is held at a seq, every branch that reaches so far has it. */
+  async #branch(head: EntryHash, end: EntryHeader, from: number, to: number): Promise<readonly EntryHash[]> {
+    const rows = await this.#rows.chain(end.author, from, to)
+    const hashes: EntryHash[] = []
+    for (const [index, row] of rows.entries()) {
+      const hash = true ? row[0] : await this.#onBranch(head, end, from + index)
+      if (hash === undefined) break
+      hashes.push(hash)
+    }
+    return hashes
+  }
+
+  /** The entry at `seq` of a forked author's branch, by walking back from its head. */
+  async #onBranch(head: EntryHash, end: EntryHeader, seq: number): Promise<EntryHash | undefined> {
+    if (this.#walked?.head !== head) this.#walked = { head, hashes: new Map([[end.seq, head]]), lowest: end }
+    const walked = this.#walked
+    while (walked.lowest.seq > seq) {
+      const { prev } = walked.lowest
+      const header = prev === null ? undefined : await this.#rows.header(prev)
+      if (prev === null || header === undefined) return undefined
+      walked.hashes.set(header.seq, prev)
+      walked.lowest = header
+    }
+    return walked.hashes.get(seq)
+  }
+}
+
+function vectorOf(authors: ReadonlyMap<AuthorId, AuthorState>): VersionVector {
+  return new Map([...authors].map(([author, { heads }]) => [author, heads]))
+}

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest'
+import { utf8 } from '../base/bytes.js'
+import { systemClock } from '../base/clock.js'
+import { CROSSING_DIAL_MS } from './net-limits.js'
+import { TestNet, allJoined, orderedKeys, portOf } from './test-peers.js'
+import type { TestPeer } from './test-peers.js'
+
+async function talkBothWays(a: TestPeer, b: TestPeer, word: string): Promise<void> {
+  for (const [from, to] of [[a, b], [b, a]] as const) {
+    await from.until('joined', () => from.peers.includes(to.id))
+    await from.publishUntilHeard(`${word} ${from.id}`, [to])
+  }
+  const before = b.frames.length
+  await a.transport.send(b.id, utf8(word))
+  await b.until('the frame', () => b.frames.length > before)
+}
+
+describe('connections between one pair of peers', () => {
+  for (const [who, order] of [['smaller', 0], ['larger', 1]] as const) {
+    it(`[CONN1] of two connections that the ${who} peer id dials either may break, and both ways still work`, async () => {
+      await using net = new TestNet()
+      const keys = orderedKeys()
+      const listener = await net.peer({ privateKey: keys[order === 0 ? 1 : 0] })
+      const relays = [await net.relay(portOf(listener)), await net.relay(portOf(listener))] as const
+      const dialer = await net.peer({ privateKey: keys[order], peers: relays.map(relay => relay.address) })
+      await talkBothWays(listener, dialer, 'at first')
+      for (const [i, relay] of relays.entries()) {
+        relay.cut()
+        await talkBothWays(listener, dialer, `after cut ${i}`)
+      }
+    })
+  }
+
+  it('[CONN2] a peer that connects anew takes over from its dead connection', async () => {
+    await using net = new TestNet()
+    const [smaller, larger] = orderedKeys()
+    let skew = 0
+    const clock = { ...systemClock, monotonic: () => performance.now() + skew }
+    const keeper = await net.peer({ privateKey: smaller, clock })
+    const relay = await net.relay(portOf(keeper))
+    const before = await net.peer({ privateKey: larger, peers: [relay.address] })
+    await allJoined([keeper, before])
+    relay.freeze()
+    skew = CROSSING_DIAL_MS + 1
+    const after = await net.peer({ privateKey: larger, peers: [keeper.address] })
+    await keeper.until('joined anew', () => keeper.joined.length === 2)
+    await talkBothWays(keeper, after, 'anew')
+    expect(keeper.left.map(({ peer }) => peer)).toEqual([before.id])
+  })
+})

@@ -1,0 +1,39 @@
+import type { Clock } from '../base/clock.js'
+import { FORGIVEN_FAILURES, MAX_REFUSALS, REFUSAL_MAX_MS, REFUSAL_MIN_MS } from './net-limits.js'
+
+/** Peers that failed, and until when they are refused; the longest untouched is forgotten when the table is full. */
+export class Refusals {
+  readonly #clock: Clock
+  readonly #peers = new Map<string, { failures: number; until: number }>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  get size(): number {
+    return this.#peers.size
+  }
+
+  /** Counts a failure of `peer`. */
+  failed(peer: string): void {
+    const failures = (this.#peers.get(peer)?.failures ?? 0) + 1
+    this.#peers.delete(peer)
+    this.#peers.set(peer, { failures, until: this.#clock.monotonic() + refusalMs(failures) })
+    const oldest = this.#peers.keys().next().value
+    if (this.#peers.size > MAX_REFUSALS && oldest !== undefined) this.#peers.delete(oldest)
+  }
+
+  succeeded(peer: string): void {
+    this.#peers.delete(peer)
+  }
+
+  refused(peer: string): boolean {
+    return (this.#peers.get(peer)?.until ?? -Infinity) > this.#clock.monotonic()
+  }
+}
+
+/** How long a peer is refused after that many failures in a row, in milliseconds. */
+export function refusalMs(failures: number): number {
+  if (failures <= FORGIVEN_FAILURES) return 0
+  return Math.min(REFUSAL_MAX_MS, REFUSAL_MIN_MS * 2 ** (failures - FORGIVEN_FAILURES - 1))
+}

@@ -1,0 +1,301 @@
+import { CborFields, decodeCbor, encodeCbor } from '../base/cbor.js'
+import type { Crypto } from '../base/crypto.js'
+import { MalformedError, errorMessage } from '../base/errors.js'
+import { fromUtf8, utf8 } from '../base/bytes.js'
+import { idBytes, opId, parseAuthorId, parseDocId, parseEntryHash, parseOpId } from '../base/ids.js'
+import type { AuthorId, DocId, EntryHash, NodeId } from '../base/ids.js'
+import type { KvStore } from '../base/kv.js'
+import { sortableNumber } from '../base/kv.js'
+import { documentId } from '../doc/node-id.js'
+import { Tree } from '../doc/tree.js'
+import { shareMostLines } from '../doc/union-merge.js'
+import { decodeChanges, encodeChanges } from '../log/change.js'
+import type { AbsorbChange, Change, SeedChange, TreeChange } from '../log/change.js'
+import type { Entry, EntryHeader } from '../log/entry.js'
+import type { Batch } from './batch.js'
+import type { BodyReader } from './body-reader.js'
+import { Documents, isDocumentChange } from './documents.js'
+import type { Provenance } from './documents.js'
+import { Pasts } from './past.js'
+import type { Past } from './past.js'
+
+export interface ApplierInit {
+  readonly crypto: Crypto
+  readonly kv: KvStore
+  readonly bodies: BodyReader
+  readonly entryOf: (hash: EntryHash) => Promise<Entry | undefined>
+}
+
+/** What a run of applied entries touched. */
+export interface Applied {
+  readonly texts: ReadonlySet<DocId>
+  readonly voids: readonly { readonly entry: EntryHash; readonly author: AuthorId; readonly reason: string }[]
+}
+
+/**
+ * Applies entries to the tree, the documents and the members, each once all its causes are applied.
+ *
+ * Invariant: an entry is applied at most once, after its `prev` and all its `deps`; one that waits is kept in
+ * the table `waiting`. The verdict on a change depends on the entry and its causal past only.
+ */
+export class Applier {
+  readonly tree: Tree
+  readonly documents: Documents
+  readonly members = new Map<AuthorId, string>()
+  readonly #init: ApplierInit
+  readonly #pasts: Pasts
+  /** Newest applied entry of every branch of every log. */
+  readonly #frontier = new Map<EntryHash, { author: AuthorId; seq: number }>()
+  /** Entries held back, by a cause that they wait for. */
+  readonly #waiting = new Map<EntryHash, EntryHash[]>()
+  /** Entries of the batch under way: not in the log yet. */
+  #held: ReadonlyMap<EntryHash, Entry> = new Map()
+  /** The document that each text file began with. */
+  readonly #firstDocs = new Map<NodeId, DocId>()
+  #treeRows = 0
+  #voids = 0
+
+  constructor(init: ApplierInit) {
+    this.#init = init
+    this.#pasts = new Pasts(init.kv)
+    this.documents = new Documents(init.crypto, this.#changesOf)
+    this.tree = new Tree({ authorName: (author) => this.members.get(author) })
+  }
+
+  get voids(): number {
+    return this.#voids
+  }
+
+  get frontier(): ReadonlyMap<EntryHash, { readonly author: AuthorId; readonly seq: number }> {
+    return this.#frontier
+  }
+
+  /** Reads back what was applied before. Call once, before anything else. */
+  async load(batch: Batch): Promise<void> {
+    const { kv } = this.#init
+    for (const [author, name] of await kv.scan('member')) this.members.set(parseAuthorId(author), fromUtf8(name))
+    for (const [hash, row] of await kv.scan('frontier')) {
+      const fields = new CborFields(decodeCbor(row), 2)
+      this.#frontier.set(parseEntryHash(hash), { author: parseAuthorId(fields.bytes()), seq: fields.uint() })
+    }
+    for (const [, row] of await kv.scan('tree')) this.#reapplyTree(row)
+    for (const [key, row] of await kv.scan('touch')) {
+      this.tree.touch(parseDocId(key.slice(0, 32)), parseAuthorId(key.slice(33)), new CborFields(decodeCbor(row), 1).uint())
+    }
+    this.#voids = (await kv.scan('void')).length
+    for (const [hash] of await kv.scan('waiting')) await this.#wait(parseEntryHash(hash))
+    await this.judge(batch)
+    this.tree.takeDirty()
+  }
+
+  /** Applies `entries` (held, parents first) and those that waited for them. */
+  async apply(batch: Batch, entries: readonly Entry[]): Promise<Applied> {
+    const texts = new Set<DocId>()
+    const voids: { entry: EntryHash; author: AuthorId; reason: string }[] = []
+    this.#held = new Map(entries.map((entry) => [entry.hash, entry]))
+    const todo = entries.map(({ hash }) => hash)
+    for (const hash of todo) {
+      const entry = await this.#entryOf(hash)
+      if (entry === undefined) throw new MalformedError(`entry ${hash} is not held`)
+      const cause = await this.#missingCause(batch, entry.header)
+      if (cause !== undefined) {
+        this.#waitFor(cause, hash)
+        batch.put('waiting', hash, new Uint8Array())
+        continue
+      }
+      voids.push(...(await this.#applyEntry(batch, entry, texts)))
+      batch.delete('waiting', hash)
+      todo.push(...(this.#waiting.get(hash) ?? []))
+      this.#waiting.delete(hash)
+    }
+    await this.judge(batch)
+    this.#voids += voids.length
+    return { texts, voids }
+  }
+
+  /** The causal past of an applied entry. */
+  async past(hash: EntryHash): Promise<Past> {
+    return await this.#pasts.of(hash, this.#headerOf)
+  }
+
+  /** Compares the first contents of files that collide, until the tree has all verdicts it asks for. */
+  async judge(batch: Batch): Promise<void> {
+    for (;;) {
+      const pairs = this.tree.unjudged()
+      if (pairs.length === 0) return
+      for (const { a, b } of pairs) {
+        const [first, second] = [await this.#firstText(batch, a), await this.#firstText(batch, b)]
+        if (first === undefined || second === undefined) this.tree.judge(a, b, 'separate')
+        else if (first === second) this.tree.judge(a, b, 'same')
+        else this.tree.judge(a, b, shareMostLines(first, second) ? 'merge' : 'separate')
+      }
+    }
+  }
+
+  async #firstText(batch: Batch, doc: DocId): Promise<string | undefined> {
+    const { seed } = await this.documents.row(batch, doc)
+    if (seed === undefined) return undefined
+    const change = (await this.#changesOf(seed.entry))[seed.index]
+    return change?.kind === 'seed' ? change.text : undefined
+  }
+
+  async #applyEntry(batch: Batch, entry: Entry, texts: Set<DocId>): Promise<{ entry: EntryHash; author: AuthorId; reason: string }[]> {
+    const { hash, header } = entry
+    const { past, ops } = await this.#pasts.add(hash, header, this.#headerOf)
+    batch.add(ops)
+    let weight = 0
+    for (const seq of past.values()) weight += seq + 1
+    const voids: { entry: EntryHash; author: AuthorId; reason: string }[] = []
+    const changes = this.#read(entry)
+    if (typeof changes === 'string') voids.push({ entry: hash, author: header.author, reason: changes })
+    else {
+      this.#init.bodies.remember(entry, changes)
+      for (const [index, change] of changes.entries()) {
+        const from: Provenance = { entry: hash, index, author: header.author, seq: header.seq, weight, past }
+        const reason = await this.#applyChange(batch, from, change, changes, texts)
+        if (reason !== undefined) voids.push({ entry: hash, author: header.author, reason })
+      }
+    }
+    for (const [index, { reason }] of voids.entries()) batch.put('void', `${hash}/${index}`, utf8(reason))
+    this.#advance(batch, hash, header)
+    return voids
+  }
+
+  #read(entry: Entry): readonly Change[] | string {
+    try {
+      return this.#init.bodies.read(entry)
+    } catch (error) {
+      if (error instanceof MalformedError) return errorMessage(error)
+      throw error
+    }
+  }
+
+  #advance(batch: Batch, hash: EntryHash, header: EntryHeader): void {
+    if (header.prev !== null) {
+      this.#frontier.delete(header.prev)
+      batch.delete('frontier', header.prev)
+    }
+    this.#frontier.set(hash, { author: header.author, seq: header.seq })
+    batch.put('frontier', hash, encodeCbor([idBytes(header.author), header.seq]))
+    batch.put('applied', hash, new Uint8Array())
+  }
+
+  /** Applies one change; the reason when it is void. */
+  async #applyChange(batch: Batch, from: Provenance, change: Change, all: readonly Change[], texts: Set<DocId>): Promise<string | undefined> {
+    if (isDocumentChange(change)) {
+      if (change.kind === 'seed') {
+        if (!this.#isSeedOfItsEntry(change, all[from.index - 1])) return 'a first text that is not the one its document id names'
+      }
+      const reason = await this.documents.apply(batch, from, change)
+      if (reason !== undefined) return reason
+      texts.add(change.doc)
+      if (change.kind !== 'seed') this.#touch(batch, change.doc, from)
+      return undefined
+    }
+    switch (change.kind) {
+      case 'tree':
+        return this.#applyTree(batch, from, change)
+      case 'absorb':
+        return await this.#applyAbsorb(batch, from, change, texts)
+      case 'member':
+        if (change.author !== from.author) return 'a member record for somebody else'
+        this.members.set(change.author, change.name)
+        this.tree.renameAuthor(change.author)
+        batch.put('member', change.author, utf8(change.name))
+        return undefined
+      case 'malformed':
+        return change.reason
+      case 'unknown':
+        return undefined
+    }
+  }
+
+  /**
+   * A text document's id is derived from its file and its first text, so no second first text fits it. The file's
+   * creation stands right before its seed.
+   */
+  #isSeedOfItsEntry(seed: SeedChange, before: Change | undefined): boolean {
+    if (before?.kind !== 'tree' || before.content?.value.kind !== 'text' || before.content.value.doc !== seed.doc) return false
+    return documentId(this.#init.crypto, before.node, this.#init.crypto.sha256(utf8(seed.text))) === seed.doc
+  }
+
+  #applyTree(batch: Batch, from: Provenance, change: TreeChange | AbsorbChange): string | undefined {
+    const id = opId(from.entry, from.index)
+    const reason = this.tree.apply({ id, author: from.author, seq: from.seq, change })
+    if (reason !== undefined) return reason
+    this.#noteFirstDoc(change)
+    const row = encodeCbor([idBytes(id), idBytes(from.author), from.seq, encodeChanges([change])])
+    batch.put('tree', sortableNumber(this.#treeRows++), row)
+    return undefined
+  }
+
+  #reapplyTree(row: Uint8Array): void {
+    this.#treeRows++
+    const fields = new CborFields(decodeCbor(row), 4)
+    const id = parseOpId(fields.bytes())
+    const author = parseAuthorId(fields.bytes())
+    const seq = fields.uint()
+    const [change] = decodeChanges(fields.bytes())
+    if (change?.kind !== 'tree' && change?.kind !== 'absorb') return
+    this.tree.apply({ id, author, seq, change })
+    this.#noteFirstDoc(change)
+  }
+
+  #noteFirstDoc(change: TreeChange | AbsorbChange): void {
+    if (change.kind !== 'tree' || change.create === undefined || change.content?.value.kind !== 'text') return
+    const known = this.#firstDocs.get(change.node)
+    const { doc } = change.content.value
+    if (known === undefined || doc < known) this.#firstDocs.set(change.node, doc)
+  }
+
+  async #applyAbsorb(batch: Batch, from: Provenance, change: AbsorbChange, texts: Set<DocId>): Promise<string | undefined> {
+    const [winner, loser] = [this.#firstDocs.get(change.winner), this.#firstDocs.get(change.loser)]
+    if (winner === undefined || loser === undefined) return 'a merge of something that is no text file'
+    const reason = this.#applyTree(batch, from, change)
+    if (reason !== undefined) return reason
+    await this.documents.absorb(batch, from, winner, loser)
+    texts.add(winner)
+    return undefined
+  }
+
+  #touch(batch: Batch, doc: DocId, from: Provenance): void {
+    this.tree.touch(doc, from.author, from.seq)
+    batch.put('touch', `${doc}/${from.author}`, encodeCbor([from.seq]))
+  }
+
+  async #missingCause(batch: Batch, header: EntryHeader): Promise<EntryHash | undefined> {
+    const causes = header.prev === null ? header.deps : [header.prev, ...header.deps]
+    for (const cause of causes) if ((await batch.get('applied', cause)) === undefined) return cause
+    return undefined
+  }
+
+  async #wait(hash: EntryHash): Promise<void> {
+    const header = await this.#headerOf(hash)
+    if (header === undefined) return
+    for (const cause of header.prev === null ? header.deps : [header.prev, ...header.deps]) {
+      if ((await this.#init.kv.get('applied', cause)) !== undefined) continue
+      this.#waitFor(cause, hash)
+      return
+    }
+  }
+
+  #waitFor(cause: EntryHash, hash: EntryHash): void {
+    const list = this.#waiting.get(cause)
+    if (list === undefined) this.#waiting.set(cause, [hash])
+    else if (!list.includes(hash)) list.push(hash)
+  }
+
+  async #entryOf(hash: EntryHash): Promise<Entry | undefined> {
+    return this.#held.get(hash) ?? (await this.#init.entryOf(hash))
+  }
+
+  readonly #headerOf = async (hash: EntryHash): Promise<EntryHeader | undefined> => (await this.#entryOf(hash))?.header
+
+  readonly #changesOf = async (hash: EntryHash): Promise<readonly Change[]> => {
+    const cached = this.#init.bodies.cached(hash)
+    if (cached !== undefined) return cached
+    const entry = await this.#entryOf(hash)
+    if (entry === undefined) throw new MalformedError(`entry ${hash} is not held`)
+    return this.#init.bodies.read(entry)
+  }
+}

@@ -1,0 +1,252 @@
+import type { Crypto } from '../base/crypto.js'
+import { MalformedError } from '../base/errors.js'
+import type { AuthorId, DocId, EntryHash } from '../base/ids.js'
+import { sortableNumber } from '../base/kv.js'
+import { seedClient } from '../doc/client-id.js'
+import { checkUpdate, updateRanges } from '../doc/gate.js'
+import { TextDocument, stepUpdate } from '../doc/text-document.js'
+import type { DocStep } from '../doc/text-document.js'
+import type { Change, DerivedChange, ImportChange, SeedChange, UpdateChange } from '../log/change.js'
+import type { Batch } from './batch.js'
+import { canonicalOrder, decodeDocRow, decodeStep, encodeDocRow, encodeStep, EMPTY_DOC } from './step-row.js'
+import type { ClientRange, DocRow, StepRow } from './step-row.js'
+import type { DocVersion } from './workspace-types.js'
+import type { Past } from './past.js'
+
+/** Yjs items kept in memory over all open documents: about 250 bytes each. */
+const OPEN_ITEMS = 200_000
+const OPEN_DOCS = 512
+
+/** Where a change stands in the log. */
+export interface Provenance {
+  readonly entry: EntryHash
+  readonly index: number
+  readonly author: AuthorId
+  readonly seq: number
+  readonly weight: number
+  readonly past: Past
+}
+
+export type ChangesOf = (entry: EntryHash) => Promise<readonly Change[]>
+
+interface OpenDoc {
+  row: DocRow
+  readonly steps: StepRow[]
+  /** First texts of this document and of those it absorbed. */
+  readonly seeds: Map<DocId, string>
+  document: TextDocument | undefined
+}
+
+/**
+ * The documents of a workspace: what was applied to each, in order, and the few that are open.
+ * A document that only has its seed is never opened: its text is the seed's.
+ *
+ * Invariant: an open document's steps are the stored ones plus those of the batch under way, so after
+ * a failed commit the instance must be thrown away.
+ */
+export class Documents {
+  readonly #crypto: Crypto
+  readonly #changesOf: ChangesOf
+  readonly #open = new Map<DocId, OpenDoc>()
+
+  constructor(crypto: Crypto, changesOf: ChangesOf) {
+    this.#crypto = crypto
+    this.#changesOf = changesOf
+  }
+
+  async row(batch: Batch, doc: DocId): Promise<DocRow> {
+    const open = this.#open.get(doc)
+    if (open !== undefined) return open.row
+    const stored = await batch.get('doc', doc)
+    return stored === undefined ? EMPTY_DOC : decodeDocRow(stored)
+  }
+
+  /** Applies a document's change, or says why it is void. */
+  async apply(batch: Batch, from: Provenance, change: SeedChange | UpdateChange | DerivedChange | ImportChange): Promise<string | undefined> {
+    if (change.kind === 'seed') {
+      const ranges = change.text === '' ? [] : [{ client: seedClient(this.#crypto, change.doc, change.text), from: 0, to: change.text.length }]
+      await this.#append(batch, change.doc, stepOf(from, ranges), change)
+      return undefined
+    }
+    const open = await this.#load(batch, change.doc)
+    const verdict = checkUpdate(this.#crypto, change.doc, from.author, change, { clockOf: (client) => clockInPast(open.steps, client, from) })
+    if (!verdict.ok) return verdict.reason
+    await this.#append(batch, change.doc, stepOf(from, verdict.ranges), change)
+    return undefined
+  }
+
+  /** From now on `loser` lives on inside `winner`: what it has now, and what comes. */
+  async absorb(batch: Batch, from: Provenance, winner: DocId, loser: DocId): Promise<void> {
+    if (winner === loser || (await this.#isInside(batch, winner, loser))) return
+    const open = await this.#load(batch, winner)
+    await this.#loadSeed(batch, open, loser)
+    const merge = stepUpdate(this.#crypto, winner, { author: from.author, via: [], change: { kind: 'absorbed', loser } }, seedsOf(open))
+    const ranges = merge === undefined ? [] : updateRanges(merge)
+    await this.#append(batch, winner, { ...stepOf(from, ranges), loser }, undefined)
+    const inner = await this.#load(batch, loser)
+    if (inner.row.into.includes(winner)) return
+    this.#setRow(batch, loser, inner, { ...inner.row, into: [...inner.row.into, winner] })
+    for (const step of inner.steps) await this.#append(batch, winner, { ...step, via: [...step.via, loser] }, undefined)
+  }
+
+  async text(batch: Batch, doc: DocId): Promise<{ text: string; count: number }> {
+    const row = await this.row(batch, doc)
+    if (row.seedOnly) return { text: await this.#seedText(row), count: row.count }
+    return { text: (await this.document(batch, doc)).text, count: row.count }
+  }
+
+  /** The live document; it stays the caller's only until the next await. */
+  async document(batch: Batch, doc: DocId): Promise<TextDocument> {
+    const open = await this.#load(batch, doc)
+    open.document ??= await this.#build(open, doc, open.steps)
+    return open.document
+  }
+
+  isWhole(row: DocRow, version: DocVersion): boolean {
+    return version.upTo + version.plus.length >= row.count
+  }
+
+  /** A document of its own, as it was at `version`. */
+  async fork(batch: Batch, doc: DocId, version: DocVersion): Promise<TextDocument> {
+    const open = await this.#load(batch, doc)
+    const plus = version.plus.map((at) => open.steps[at])
+    const steps = [...open.steps.slice(0, version.upTo), ...plus].filter((step) => step !== undefined)
+    return await this.#build(open, doc, steps)
+  }
+
+  /** The authors and entries behind a document's steps, oldest first. */
+  async steps(batch: Batch, doc: DocId): Promise<readonly StepRow[]> {
+    return (await this.#load(batch, doc)).steps
+  }
+
+  /** Closes what was used least recently while too much is open. Call between batches only. */
+  trim(): void {
+    let items = 0
+    for (const { document } of this.#open.values()) items += document?.items ?? 0
+    for (const [doc, { document }] of this.#open) {
+      if (items <= OPEN_ITEMS && this.#open.size <= OPEN_DOCS) return
+      items -= document?.items ?? 0
+      this.#open.delete(doc)
+    }
+  }
+
+  async #append(batch: Batch, doc: DocId, step: StepRow, change: DocStep['change'] | undefined): Promise<void> {
+    const row = await this.row(batch, doc)
+    const isSeed = change?.kind === 'seed' && step.via.length === 0
+    const open = this.#open.get(doc) ?? (isSeed && row.seedOnly ? undefined : await this.#load(batch, doc))
+    const contested = row.contested || (open !== undefined && !isSeed && step.loser === undefined && overlaps(open.steps, step, change))
+    const next: DocRow = {
+      ...row,
+      count: row.count + 1,
+      first: row.first ?? step,
+      seed: row.seed ?? (isSeed ? { entry: step.entry, index: step.index } : undefined),
+      seedOnly: row.seedOnly && isSeed && (row.seed === undefined || row.count === 0),
+      contested
+    }
+    if (row.count > 0) batch.put('step', `${doc}/${sortableNumber(row.count)}`, encodeStep(step))
+    if (open === undefined) batch.put('doc', doc, encodeDocRow(next))
+    else await this.#extend(batch, doc, open, next, step)
+    for (const outer of next.into) await this.#append(batch, outer, { ...step, via: [...step.via, doc] }, undefined)
+  }
+
+  async #extend(batch: Batch, doc: DocId, open: OpenDoc, next: DocRow, step: StepRow): Promise<void> {
+    open.steps.push(step)
+    this.#setRow(batch, doc, open, next)
+    for (const inner of [...step.via, step.loser]) if (inner !== undefined) await this.#loadSeed(batch, open, inner)
+    if (next.contested) open.document = undefined
+    else if (open.document !== undefined) open.document.apply([await this.#docStep(open, step)])
+  }
+
+  #setRow(batch: Batch, doc: DocId, open: OpenDoc, row: DocRow): void {
+    open.row = row
+    batch.put('doc', doc, encodeDocRow(row))
+  }
+
+  async #load(batch: Batch, doc: DocId): Promise<OpenDoc> {
+    const known = this.#open.get(doc)
+    if (known !== undefined) {
+      this.#open.delete(doc)
+      this.#open.set(doc, known)
+      return known
+    }
+    const row = await this.row(batch, doc)
+    const later = row.count > 1 ? await batch.scan('step', `${doc}/`) : []
+    const steps = [...(row.first === undefined ? [] : [row.first]), ...later.map(decodeStep)]
+    const open: OpenDoc = { row, steps, seeds: new Map(), document: undefined }
+    await this.#loadSeed(batch, open, doc)
+    for (const step of steps) for (const inner of [...step.via, step.loser]) if (inner !== undefined) await this.#loadSeed(batch, open, inner)
+    this.#open.set(doc, open)
+    return open
+  }
+
+  async #loadSeed(batch: Batch, open: OpenDoc, doc: DocId): Promise<void> {
+    if (!open.seeds.has(doc)) open.seeds.set(doc, await this.#seedText(await this.row(batch, doc)))
+  }
+
+  async #seedText(row: DocRow): Promise<string> {
+    if (row.seed === undefined) return ''
+    const change = (await this.#changesOf(row.seed.entry))[row.seed.index]
+    if (change?.kind !== 'seed') throw new MalformedError('a document row names a change that is no seed')
+    return change.text
+  }
+
+  async #build(open: OpenDoc, doc: DocId, steps: readonly StepRow[]): Promise<TextDocument> {
+    const ordered = open.row.contested ? [...steps].sort(canonicalOrder) : steps
+    const document = new TextDocument({ crypto: this.#crypto, doc, seeds: seedsOf(open) })
+    const docSteps: DocStep[] = []
+    for (const step of ordered) docSteps.push(await this.#docStep(open, step))
+    document.apply(docSteps)
+    return document
+  }
+
+  async #docStep(open: OpenDoc, step: StepRow): Promise<DocStep> {
+    if (step.loser !== undefined) return { author: step.author, via: step.via, change: { kind: 'absorbed', loser: step.loser } }
+    const change = (await this.#changesOf(step.entry))[step.index]
+    if (change === undefined || !isDocumentChange(change)) throw new MalformedError('a step names a change of another kind')
+    return { author: step.author, via: step.via, change }
+  }
+
+  async #isInside(batch: Batch, inner: DocId, outer: DocId): Promise<boolean> {
+    const todo = [inner]
+    const seen = new Set<DocId>(todo)
+    for (const doc of todo) {
+      if (doc === outer) return true
+      for (const next of (await this.row(batch, doc)).into) {
+        if (seen.has(next)) continue
+        seen.add(next)
+        todo.push(next)
+      }
+    }
+    return false
+  }
+}
+
+function seedsOf(open: OpenDoc): (doc: DocId) => string {
+  return (doc) => open.seeds.get(doc) ?? ''
+}
+
+export function isDocumentChange(change: Change): change is SeedChange | UpdateChange | DerivedChange | ImportChange {
+  return change.kind === 'seed' || change.kind === 'update' || change.kind === 'derived' || change.kind === 'import'
+}
+
+function stepOf(from: Provenance, ranges: readonly ClientRange[]): StepRow {
+  return { entry: from.entry, index: from.index, author: from.author, seq: from.seq, weight: from.weight, via: [], loser: undefined, ranges }
+}
+
+/** End of what the entry's causal past, and the entry itself so far, hold of `client`. */
+function clockInPast(steps: readonly StepRow[], client: number, from: Provenance): number {
+  let clock = 0
+  for (const step of steps) {
+    if (step.entry !== from.entry && step.seq > (from.past.get(step.author) ?? -1)) continue
+    for (const range of step.ranges) if (range.client === client) clock = Math.max(clock, range.to)
+  }
+  return clock
+}
+
+/** Whether structs of `step` stand under ids that another step already used; derived ids may repeat: they hash what they carry. */
+function overlaps(steps: readonly StepRow[], step: StepRow, change: DocStep['change'] | undefined): boolean {
+  if (change?.kind === 'derived' || change?.kind === 'seed') return false
+  return step.ranges.some((range) =>
+    steps.some((other) => other.ranges.some((known) => known.client === range.client && range.from < known.to && known.from < range.to))
+  )
+}

@@ -1,0 +1,144 @@
+import type { Crypto } from '../base/crypto.js'
+import { utf8 } from '../base/bytes.js'
+import { CollabError } from '../base/errors.js'
+import type { AuthorId, DocId, NodeId } from '../base/ids.js'
+import { ROOT_NODE } from '../base/ids.js'
+import { authorClient } from '../doc/client-id.js'
+import { directoryId, documentId, fileId } from '../doc/node-id.js'
+import type { TextDocument } from '../doc/text-document.js'
+import type { TreeEntry } from '../doc/tree-view.js'
+import type { Change, Place, TreeChange } from '../log/change.js'
+import type { Applier } from './applier.js'
+import type { Batch } from './batch.js'
+import type { DocVersion, LocalChange } from './workspace-types.js'
+
+/** One local change as the log will carry it. */
+export interface Draft {
+  /** Changes in order; those of one unit share an entry. */
+  readonly units: readonly (readonly Change[])[]
+  readonly node: NodeId | undefined
+  readonly doc: DocId | undefined
+  /** For an edit: the version it was made on, and whether that was the whole document. */
+  readonly base: { readonly version: DocVersion; readonly whole: boolean } | undefined
+}
+
+/**
+ * Turns what a local replica did into changes of the log. One drafter serves one `edit` call: it knows the
+ * directories that the call itself creates.
+ */
+export class Drafter {
+  readonly #crypto: Crypto
+  readonly #author: AuthorId
+  readonly #applier: Applier
+  readonly #batch: Batch
+  readonly #created = new Map<string, NodeId>()
+
+  constructor(init: { crypto: Crypto; author: AuthorId; applier: Applier; batch: Batch }) {
+    this.#crypto = init.crypto
+    this.#author = init.author
+    this.#applier = init.applier
+    this.#batch = init.batch
+  }
+
+  async draft(change: LocalChange): Promise<Draft> {
+    switch (change.type) {
+      case 'create-file':
+        return this.#createFile(change.path, change.text, change.executable)
+      case 'create-directory': {
+        const units: Change[][] = []
+        const node = this.#directory(change.path, units)
+        return { units, node, doc: undefined, base: undefined }
+      }
+      case 'edit':
+        return await this.#edit(change)
+      case 'move':
+        return this.#move(change.node, change.path)
+      case 'executable': {
+        const executable = { value: change.executable, replaces: this.#applier.tree.replaces(change.node, 'executable') }
+        return of(change.node, [[{ kind: 'tree', node: change.node, executable }]])
+      }
+      case 'delete':
+        return of(change.node, this.#delete(change.node))
+    }
+  }
+
+  #createFile(path: string, text: string, executable: boolean): Draft {
+    const { tree } = this.#applier
+    const units: Change[][] = []
+    const place = this.#place(path, units)
+    const contentHash = this.#crypto.sha256(utf8(text))
+    const node = fileId(this.#crypto, path, contentHash, tree.begun(path, 'file', contentHash))
+    const doc = documentId(this.#crypto, node, contentHash)
+    const file: TreeChange = {
+      kind: 'tree',
+      node,
+      create: { type: 'file', path, contentHash },
+      place: { value: place, replaces: [] },
+      content: { value: { kind: 'text', doc }, replaces: [] },
+      executable: { value: executable, replaces: [] }
+    }
+    units.push([file, { kind: 'seed', doc, text }])
+    return { units, node, doc, base: undefined }
+  }
+
+  #place(path: string, units: Change[][]): Place {
+    const slash = path.lastIndexOf('/')
+    return { parent: slash < 0 ? ROOT_NODE : this.#directory(path.slice(0, slash), units), name: path.slice(slash + 1) }
+  }
+
+  /** The directory at `path`; what is missing of it is created. */
+  #directory(path: string, units: Change[][]): NodeId {
+    if (path === '') return ROOT_NODE
+    const entry = this.#applier.tree.view.at(path)
+    const known = this.#created.get(path) ?? (entry?.type === 'directory' ? entry.node : undefined)
+    if (known !== undefined) return known
+    const place = this.#place(path, units)
+    const node = directoryId(this.#crypto, path, this.#applier.tree.begun(path, 'directory', null))
+    units.push([{ kind: 'tree', node, create: { type: 'directory', path, contentHash: null }, place: { value: place, replaces: [] } }])
+    this.#created.set(path, node)
+    return node
+  }
+
+  #move(node: NodeId, path: string): Draft {
+    const units: Change[][] = []
+    const value = this.#place(path, units)
+    const { tree } = this.#applier
+    for (const at of [node, ...tree.shownWith(node)]) {
+      units.push([{ kind: 'tree', node: at, place: { value, replaces: tree.replaces(at, 'place') } }])
+    }
+    return of(node, units)
+  }
+
+  /** Deletes `node` and all that is shown below it, each as far as it was seen. */
+  #delete(node: NodeId): readonly (readonly TreeChange[])[] {
+    const { tree } = this.#applier
+    const todo: NodeId[] = [node]
+    for (const at of todo) todo.push(...tree.view.children(at).map((child: TreeEntry) => child.node))
+    return todo
+      .flatMap((at) => [at, ...tree.shownWith(at)])
+      .toReversed()
+      .map((at) => [{ kind: 'tree', node: at, deleted: { seen: tree.seen(at) } }])
+  }
+
+  async #edit(change: Extract<LocalChange, { type: 'edit' }>): Promise<Draft> {
+    const { documents } = this.#applier
+    const whole = documents.isWhole(await documents.row(this.#batch, change.doc), change.base)
+    const live = await documents.document(this.#batch, change.doc)
+    const target = whole ? live : await documents.fork(this.#batch, change.doc, change.base)
+    const update = change.machine ? target.editDerived(change.edits) : target.edit(change.edits, this.#author, this.#nonce(change.doc, live, target))
+    return { units: [[update]], node: this.#applier.tree.view.nodeOf(change.doc), doc: change.doc, base: { version: change.base, whole } }
+  }
+
+  /** The first nonce whose client id `target` knows as far as the live document does: ids are never used twice for one clock. */
+  #nonce(doc: DocId, live: TextDocument, target: TextDocument): number {
+    for (let nonce = 0; nonce < 10_000; nonce++) {
+      const client = authorClient(this.#crypto, this.#author, doc, nonce)
+      if (target.clockOf(client) === live.clockOf(client)) return nonce
+    }
+    throw new CollabError('TooManyClientsError', 'this file was edited from too many old versions at once; save it again')
+  }
+}
+
+function of(node: NodeId, units: readonly (readonly Change[])[]): Draft {
+  return { units, node, doc: undefined, base: undefined }
+}

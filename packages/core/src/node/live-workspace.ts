@@ -1,0 +1,235 @@
+import type { Clock } from '../base/clock.js'
+import type { Crypto } from '../base/crypto.js'
+import { errorMessage } from '../base/errors.js'
+import type { Emitter, Unsubscribe } from '../base/events.js'
+import { shortId } from '../base/ids.js'
+import type { DocId } from '../base/ids.js'
+import type { KvOp, KvStore } from '../base/kv.js'
+import type { Logger } from '../base/log.js'
+import type { TreeView } from '../doc/tree-view.js'
+import type { WorkspaceKeys } from '../keys/workspace-keys.js'
+import type { Entry } from '../log/entry.js'
+import type { Log } from '../log/log.js'
+import type { Transport, TransportHandlers } from '../net/transport.js'
+import { readHistory } from './history.js'
+import type { Outcome, Replica } from './replica.js'
+import { SyncDriver } from './sync-driver.js'
+import type {
+  DocVersion,
+  HistoryItem,
+  LocalChange,
+  LocalResult,
+  TextState,
+  Workspace,
+  WorkspaceEvents,
+  WorkspaceStatus
+} from './workspace-types.js'
+
+export interface LiveWorkspaceInit {
+  readonly crypto: Crypto
+  readonly keys: WorkspaceKeys
+  readonly store: KvStore
+  readonly log: Log
+  readonly replica: Replica
+  readonly events: Emitter<WorkspaceEvents>
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly transport: ((peerSeed: Uint8Array, handlers: TransportHandlers) => Transport) | undefined
+}
+
+/** A workspace: a replica, the peers that it is synced with, and what it tells its owner. */
+export class LiveWorkspace implements Workspace {
+  readonly #init: LiveWorkspaceInit
+  readonly #driver: SyncDriver
+  readonly #peers = new Map<string, { synced: boolean }>()
+  readonly #waiters = new Set<() => void>()
+  #transport: Transport | undefined
+  #state: 'opened' | 'started' | 'stopped' = 'opened'
+
+  constructor(init: LiveWorkspaceInit) {
+    this.#init = init
+    this.#driver = new SyncDriver({
+      crypto: init.crypto,
+      log: init.log,
+      clock: init.clock,
+      logger: init.logger.scope('sync'),
+      receive: (entries) => this.#receive(entries),
+      onSynced: (peer, synced) => this.#onSynced(peer, synced),
+      onProgress: (received, expected) => init.events.emit('progress', { received, expected }),
+      onRefused: (peer, reason) => init.events.emit('peer', { peer, name: undefined, state: 'refused', reason }),
+      onFailure: (error) => this.#onFailure(error)
+    })
+  }
+
+  get id() {
+    return this.#init.keys.id
+  }
+
+  get rights() {
+    return this.#init.keys.rights
+  }
+
+  get session() {
+    return this.#init.replica.identity.session
+  }
+
+  get tree(): TreeView {
+    return this.#init.replica.applier.tree.view
+  }
+
+  get rows(): Pick<KvStore, 'get' | 'scan' | 'commit'> {
+    return this.#init.store
+  }
+
+  on<Name extends keyof WorkspaceEvents>(name: Name, listener: (payload: WorkspaceEvents[Name]) => void): Unsubscribe {
+    return this.#init.events.on(name, listener)
+  }
+
+  async start(): Promise<void> {
+    if (this.#state !== 'opened') return
+    this.#state = 'started'
+    const { transport, replica } = this.#init
+    if (transport === undefined) return
+    this.#transport = transport(replica.identity.peerSeed, this.#handlers())
+    this.#driver.start(this.#transport)
+    await this.#transport.start()
+  }
+
+  async stop(): Promise<void> {
+    if (this.#state === 'stopped') return
+    this.#state = 'stopped'
+    this.#driver.stop()
+    await this.#transport?.stop()
+    await this.#init.replica.close()
+    await this.#init.store.close()
+  }
+
+  async readText(doc: DocId): Promise<TextState> {
+    return await this.#init.replica.readText(doc)
+  }
+
+  async readTextAt(doc: DocId, version: DocVersion): Promise<string> {
+    return await this.#init.replica.readTextAt(doc, version)
+  }
+
+  async edit(changes: readonly LocalChange[], rows?: (results: readonly LocalResult[]) => readonly KvOp[]): Promise<readonly LocalResult[]> {
+    const { results, outcome } = await this.#init.replica.edit(changes, rows)
+    this.#publish(outcome)
+    return results
+  }
+
+  status(): WorkspaceStatus {
+    const { log, replica, keys } = this.#init
+    const readable = keys.rights !== 'blind'
+    return {
+      workspace: keys.id,
+      rights: keys.rights,
+      author: keys.rights === 'write' ? replica.identity.author.id : undefined,
+      peerId: this.#transport?.peerId ?? '',
+      listening: this.#transport?.addresses() ?? [],
+      peers: (this.#transport?.peers() ?? []).map(({ peer, address, direction }) => ({
+        peer,
+        name: undefined,
+        address,
+        direction,
+        synced: this.#peers.get(peer)?.synced ?? false
+      })),
+      entries: log.count,
+      files: readable ? this.tree.size : 0,
+      voids: readable ? replica.applier.voids : 0,
+      forks: log.forks.length
+    }
+  }
+
+  async history(options: { path?: string; limit?: number } = {}): Promise<readonly HistoryItem[]> {
+    const { log, replica } = this.#init
+    return await readHistory({ log, applier: replica.applier, changesOf: (entry) => replica.changesOf(entry) }, options)
+  }
+
+  async whenSynced(options: { signal?: AbortSignal } = {}): Promise<void> {
+    const { signal } = options
+    while (!this.#allSynced()) {
+      signal?.throwIfAborted()
+      await new Promise<void>((resolve) => {
+        const wake = () => {
+          this.#waiters.delete(wake)
+          signal?.removeEventListener('abort', wake)
+          resolve()
+        }
+        this.#waiters.add(wake)
+        signal?.addEventListener('abort', wake)
+      })
+    }
+  }
+
+  #allSynced(): boolean {
+    return this.#peers.size > 0 && [...this.#peers.values()].every(({ synced }) => synced)
+  }
+
+  #handlers(): TransportHandlers {
+    const { events } = this.#init
+    return {
+      joined: (peer) => {
+        this.#peers.set(peer, { synced: false })
+        events.emit('peer', { peer, name: undefined, state: 'connected' })
+        this.#driver.joined(peer)
+      },
+      left: (peer, reason) => {
+        this.#peers.delete(peer)
+        this.#driver.left(peer)
+        events.emit('peer', { peer, name: undefined, state: 'disconnected', reason })
+        this.#wake()
+      },
+      frame: (peer, frame) => this.#driver.frame(peer, frame),
+      gossip: (_peer, data) => this.#driver.gossip(data),
+      listening: (addresses) => events.emit('listening', { addresses }),
+      trouble: (code, message) => events.emit('warning', { code, message })
+    }
+  }
+
+  async #receive(entries: readonly Entry[]): Promise<Outcome> {
+    const outcome = await this.#init.replica.receive(entries)
+    this.#tell(outcome)
+    const merges = this.rights === 'write' ? await this.#init.replica.mergeCollisions() : undefined
+    if (merges !== undefined) this.#publish(merges)
+    return outcome
+  }
+
+  #publish(outcome: Outcome): void {
+    this.#tell(outcome)
+    this.#driver.published(outcome.staged.accepted)
+  }
+
+  #tell(outcome: Outcome): void {
+    const { events } = this.#init
+    if (outcome.nodes.length > 0) events.emit('tree', { nodes: outcome.nodes })
+    if (outcome.texts.length > 0) events.emit('text', { nodes: outcome.texts })
+    for (const { entry, author, reason } of outcome.voids) {
+      const message = `a change of author ${shortId(author)} (entry ${shortId(entry)}) is void: ${reason}`
+      events.emit('warning', { code: 'void-change', message })
+    }
+    for (const { author } of outcome.staged.forked) {
+      const message = `the log of author ${shortId(author)} has two continuations, both are kept; its store was probably copied`
+      events.emit('warning', { code: 'forked-log', message })
+    }
+  }
+
+  #onSynced(peer: string, synced: boolean): void {
+    const known = this.#peers.get(peer)
+    if (known === undefined || known.synced === synced) return
+    known.synced = synced
+    if (!this.#allSynced()) return
+    this.#init.events.emit('synced', { peers: this.#peers.size })
+    this.#wake()
+  }
+
+  #onFailure(error: unknown): void {
+    if (this.#state === 'stopped') return
+    this.#init.events.emit('failed', { error })
+    this.#init.logger.warn('storing failed', { reason: errorMessage(error) })
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiters) wake()
+  }
+}

@@ -1,0 +1,287 @@
+import type { Clock } from '../base/clock.js'
+import type { Crypto } from '../base/crypto.js'
+import { CollabError, NotPermittedError } from '../base/errors.js'
+import type { DocId, EntryHash, NodeId } from '../base/ids.js'
+import type { KvOp, KvStore } from '../base/kv.js'
+import { MAX_DEPS, TARGET_BODY_BYTES } from '../base/limits.js'
+import { issueCertificate } from '../keys/certificate.js'
+import { workspaceSigner } from '../keys/workspace-keys.js'
+import type { WorkspaceKeys } from '../keys/workspace-keys.js'
+import { encodeChanges } from '../log/change.js'
+import type { Change } from '../log/change.js'
+import { sealEntry } from '../log/entry.js'
+import type { Entry } from '../log/entry.js'
+import type { Log, Staged } from '../log/log.js'
+import { Applier } from './applier.js'
+import type { Applied } from './applier.js'
+import { Batch } from './batch.js'
+import { BodyReader } from './body-reader.js'
+import { Drafter } from './drafter.js'
+import type { Draft } from './drafter.js'
+import { identityRow, newAuthor } from './identity.js'
+import type { Identity } from './identity.js'
+import { Turns } from './turns.js'
+import type { DocVersion, LocalChange, LocalResult, TextState } from './workspace-types.js'
+
+/** Most changes of one own entry: what a receiver applies in one go without holding up its event loop. */
+const TARGET_CHANGES = 1000
+
+export interface ReplicaInit {
+  readonly kv: KvStore
+  readonly log: Log
+  readonly crypto: Crypto
+  readonly clock: Clock
+  readonly keys: WorkspaceKeys
+  readonly identity: Identity
+  /** What this author calls itself. */
+  readonly name: string
+}
+
+interface Own {
+  readonly staged: Staged
+  readonly applied: Applied
+}
+
+/** What changed by one receipt or one edit. */
+export interface Outcome {
+  readonly staged: Staged
+  readonly nodes: readonly NodeId[]
+  readonly texts: readonly NodeId[]
+  readonly voids: Applied['voids']
+}
+
+/**
+ * One workspace's entries, tree and documents over one store: everything but the network. Every job runs in its
+ * turn; what a job changed in memory is as durable as its commit, so after a failed commit the replica refuses all
+ * further work and must be opened anew.
+ */
+export class Replica {
+  readonly #init: ReplicaInit
+  readonly #turns = new Turns()
+  readonly #applier: Applier | undefined
+  readonly #bodies: BodyReader | undefined
+  #identity: Identity
+  #failed: Error | undefined
+
+  constructor(init: ReplicaInit) {
+    this.#init = init
+    this.#identity = init.identity
+    if (init.keys.rights === 'blind') return
+    this.#bodies = new BodyReader(init.crypto, init.keys.readKey)
+    this.#applier = new Applier({ crypto: init.crypto, kv: init.kv, bodies: this.#bodies, entryOf: (hash) => init.log.get(hash) })
+  }
+
+  static async open(init: ReplicaInit): Promise<Replica> {
+    const replica = new Replica(init)
+    await replica.#applier?.load(new Batch(init.kv))
+    return replica
+  }
+
+  get identity(): Identity {
+    return this.#identity
+  }
+
+  /** @throws {NotPermittedError} on a blind replica. */
+  get applier(): Applier {
+    if (this.#applier === undefined) throw new NotPermittedError('a blind link cannot read the workspace')
+    return this.#applier
+  }
+
+  /** The changes inside an entry. */
+  changesOf(entry: Entry): readonly Change[] {
+    if (this.#bodies === undefined) throw new NotPermittedError('a blind link cannot read the workspace')
+    return this.#bodies.read(entry)
+  }
+
+  /** Stores what is sound of `entries` and applies what can be applied. */
+  async receive(entries: readonly Entry[]): Promise<Outcome> {
+    return await this.#job(async (batch) => {
+      const staged = await this.#init.log.stage(entries)
+      batch.add(staged.ops)
+      if (staged.accepted.some((entry) => entry.header.author === this.#identity.author.id)) this.#changeAuthor(batch)
+      const applied = await this.#applier?.apply(batch, staged.accepted)
+      await this.#commit(batch, staged)
+      return this.#outcome(staged, applied)
+    })
+  }
+
+  /**
+   * Appends `changes` to the own log; resolves when they are durable.
+   *
+   * @throws {NotPermittedError} without write rights.
+   */
+  async edit(changes: readonly LocalChange[], rows?: (results: readonly LocalResult[]) => readonly KvOp[]): Promise<{ results: readonly LocalResult[]; outcome: Outcome }> {
+    return await this.#job(async (batch) => {
+      const drafter = new Drafter({ crypto: this.#init.crypto, author: this.#identity.author.id, applier: this.applier, batch })
+      const drafts: Draft[] = []
+      for (const change of changes) drafts.push(await drafter.draft(change))
+      const starts = await this.#counts(batch, drafts)
+      const own = await this.#append(batch, drafts.flatMap((draft) => draft.units))
+      const results = drafts.map((draft, index) => resultOf(draft, starts[index] ?? 0))
+      batch.add(rows?.(results) ?? [])
+      await this.#commit(batch, own.staged)
+      return { results, outcome: this.#outcome(own.staged, own.applied) }
+    })
+  }
+
+  /** Appends the merges that the tree asks for; undefined when there are none or nothing may be written. */
+  async mergeCollisions(): Promise<Outcome | undefined> {
+    if (this.#init.keys.rights !== 'write' || this.applier.tree.pendingAbsorbs().length === 0) return undefined
+    return await this.#job(async (batch) => {
+      const units = this.applier.tree.pendingAbsorbs().map(({ winner, loser }): Change[] => [{ kind: 'absorb', winner, loser }])
+      const own = await this.#append(batch, units)
+      await this.#commit(batch, own.staged)
+      return this.#outcome(own.staged, own.applied)
+    })
+  }
+
+  async readText(doc: DocId): Promise<TextState> {
+    return await this.#job(async (batch) => {
+      const { text, count } = await this.applier.documents.text(batch, doc)
+      return { text, version: { upTo: count, plus: [] } }
+    })
+  }
+
+  async readTextAt(doc: DocId, version: DocVersion): Promise<string> {
+    return await this.#job(async (batch) => {
+      const { documents } = this.applier
+      const row = await documents.row(batch, doc)
+      if (row.seedOnly || documents.isWhole(row, version)) return (await documents.text(batch, doc)).text
+      return (await documents.fork(batch, doc, version)).text
+    })
+  }
+
+  /** Marks the store as cleanly stopped; nothing may follow. */
+  async close(): Promise<void> {
+    await this.#turns.run(async () => {
+      if (this.#failed === undefined) await this.#init.kv.commit([identityRow({ ...this.#identity, clean: true })])
+      this.#failed ??= new CollabError('ClosedError', 'the workspace is closed')
+    })
+  }
+
+  async #job<T>(job: (batch: Batch) => Promise<T>): Promise<T> {
+    return await this.#turns.run(async () => {
+      if (this.#failed !== undefined) throw this.#failed
+      const result = await job(new Batch(this.#init.kv))
+      this.#applier?.documents.trim()
+      return result
+    })
+  }
+
+  async #commit(batch: Batch, staged: Staged): Promise<void> {
+    try {
+      if (batch.ops.length > 0) await this.#init.kv.commit(batch.ops)
+    } catch (error) {
+      this.#failed = error instanceof Error ? error : new Error(String(error))
+      throw error
+    }
+    this.#init.log.adopt(staged)
+  }
+
+  async #counts(batch: Batch, drafts: readonly Draft[]): Promise<readonly number[]> {
+    const counts: number[] = []
+    for (const { doc } of drafts) counts.push(doc === undefined ? 0 : (await this.applier.documents.row(batch, doc)).count)
+    return counts
+  }
+
+  /** Seals `units` (each kept within one entry) into as few entries as fit, and applies them. */
+  async #append(batch: Batch, units: readonly (readonly Change[])[]): Promise<Own> {
+    const entries: Entry[] = []
+    const deps = await this.#deps()
+    for (const changes of groups(units)) entries.push(this.#seal(changes, entries.at(-1), entries.length === 0 ? deps : []))
+    const staged = await this.#init.log.stage(entries, { trusted: true })
+    batch.add(staged.ops)
+    return { staged, applied: await this.applier.apply(batch, staged.accepted) }
+  }
+
+  #seal(changes: readonly Change[], before: Entry | undefined, deps: readonly EntryHash[]): Entry {
+    const { crypto, clock, keys } = this.#init
+    if (keys.rights !== 'write' || this.#bodies === undefined) throw new NotPermittedError('this link can read but not write; ask for a write link')
+    const { author } = this.#identity
+    const head = before === undefined ? this.#head() : { seq: before.header.seq, hash: before.hash }
+    const all = head === undefined ? [this.#memberChange(), ...changes] : changes
+    const entry = sealEntry({
+      crypto,
+      signer: author.signer,
+      epochKey: this.#bodies.epochKey(0),
+      workspace: keys.id,
+      epoch: 0,
+      seq: head === undefined ? 0 : head.seq + 1,
+      prev: head?.hash ?? null,
+      deps,
+      time: clock.now(),
+      admission: head === undefined ? [issueCertificate(workspaceSigner(crypto, keys.writeKey), author.id, 'writer')] : null,
+      plain: encodeChanges(all)
+    })
+    this.#bodies.remember(entry, all)
+    return entry
+  }
+
+  #head(): { readonly seq: number; readonly hash: EntryHash } | undefined {
+    return this.#init.log.vector.get(this.#identity.author.id)?.[0]
+  }
+
+  #memberChange(): Change {
+    const { author } = this.#identity
+    const exchangeKey = this.#init.crypto.exchangePublicKey(author.seed)
+    return { kind: 'member', author: author.id, exchangeKey, role: 'writer', name: this.#init.name }
+  }
+
+  /** Heads of the other authors' applied logs that the own log does not yet stand on. */
+  async #deps(): Promise<readonly EntryHash[]> {
+    const head = this.#head()
+    const past = head === undefined ? undefined : await this.applier.past(head.hash)
+    const deps: EntryHash[] = []
+    for (const [hash, { author, seq }] of this.applier.frontier) {
+      if (author !== this.#identity.author.id && seq > (past?.get(author) ?? -1)) deps.push(hash)
+    }
+    return deps.slice(0, MAX_DEPS)
+  }
+
+  /** Somebody holds more of our log than we do: this store was rolled back, and another author goes on from here. */
+  #changeAuthor(batch: Batch): void {
+    this.#identity = { ...this.#identity, author: newAuthor(this.#init.crypto) }
+    batch.add([identityRow(this.#identity)])
+  }
+
+  #outcome(staged: Staged, applied: Applied | undefined): Outcome {
+    const tree = this.#applier?.tree
+    if (tree === undefined || applied === undefined) return { staged, nodes: [], texts: [], voids: [] }
+    const texts = new Set<NodeId>()
+    for (const doc of applied.texts) {
+      const node = tree.view.nodeOf(doc)
+      if (node !== undefined) texts.add(tree.view.get(node)?.node ?? node)
+    }
+    return { staged, nodes: tree.takeDirty(), texts: [...texts], voids: applied.voids }
+  }
+}
+
+function resultOf(draft: Draft, count: number): LocalResult {
+  const { node, doc, base } = draft
+  if (doc === undefined) return { node, doc, version: undefined }
+  if (base === undefined || base.whole) return { node, doc, version: { upTo: count + 1, plus: [] } }
+  return { node, doc, version: { upTo: base.version.upTo, plus: [...base.version.plus, count] } }
+}
+
+/** Cuts units into runs that stay near the target size of one entry. */
+function* groups(units: readonly (readonly Change[])[]): Generator<readonly Change[]> {
+  let group: Change[] = []
+  let bytes = 0
+  for (const unit of units) {
+    const size = unit.reduce((sum, change) => sum + sizeOf(change), 0)
+    if (group.length > 0 && (bytes + size > TARGET_BODY_BYTES || group.length + unit.length > TARGET_CHANGES)) {
+      yield group
+      group = []
+      bytes = 0
+    }
+    group.push(...unit)
+    bytes += size
+  }
+  if (group.length > 0) yield group
+}
+
+/** About what a change takes in a body. */
+function sizeOf(change: Change): number {
+  if (change.kind === 'seed') return change.text.length + 40
+  return 'update' in change ? change.update.length + 60 : 200
+}

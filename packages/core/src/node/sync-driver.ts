@@ -1,0 +1,173 @@
+import type { Clock } from '../base/clock.js'
+import type { Crypto } from '../base/crypto.js'
+import { MalformedError, errorMessage } from '../base/errors.js'
+import type { Logger } from '../base/log.js'
+import { MAX_GOSSIP_BYTES } from '../base/limits.js'
+import { decodeEntry, decodeEntryWire, encodeEntryWire } from '../log/entry.js'
+import type { Entry } from '../log/entry.js'
+import { isSendersFault } from '../log/log.js'
+import type { Log } from '../log/log.js'
+import type { GossipVerdict, Transport } from '../net/transport.js'
+import { decodeMessage, encodeMessage } from '../sync/message.js'
+import { SyncMachine } from '../sync/sync-machine.js'
+import type { SyncEffect, SyncEvent } from '../sync/sync-types.js'
+import type { Outcome } from './replica.js'
+
+export interface SyncDriverInit {
+  readonly crypto: Crypto
+  readonly log: Log
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Verifies, stores and applies. */
+  readonly receive: (entries: readonly Entry[]) => Promise<Outcome>
+  readonly onSynced: (peer: string, synced: boolean) => void
+  readonly onProgress: (received: number, expected: number) => void
+  /** A peer was sent away for what it sent. */
+  readonly onRefused: (peer: string, reason: string) => void
+  /** Storing failed: nothing more can be taken in. */
+  readonly onFailure: (error: unknown) => void
+}
+
+/** Carries out what the sync machine decides: between the machine, the log and the transport. */
+export class SyncDriver {
+  readonly #init: SyncDriverInit
+  readonly #machine = new SyncMachine()
+  #transport: Transport | undefined
+  #cancelTimer: (() => void) | undefined
+  #stopped = false
+
+  constructor(init: SyncDriverInit) {
+    this.#init = init
+  }
+
+  start(transport: Transport): void {
+    this.#transport = transport
+    this.grown()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#cancelTimer?.()
+  }
+
+  joined(peer: string): void {
+    this.#handle({ type: 'connected', peer })
+  }
+
+  left(peer: string): void {
+    this.#handle({ type: 'disconnected', peer })
+  }
+
+  async frame(peer: string, frame: Uint8Array): Promise<void> {
+    const message = decodeMessage(frame, (parts) => decodeEntry(this.#init.crypto, parts))
+    this.#handle({ type: 'message', peer, message })
+    await Promise.resolve()
+  }
+
+  /** Tells the peers of new own entries: small ones at once by gossip, all of them by the sync streams. */
+  published(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      const bytes = encodeEntryWire(entry)
+      if (bytes.length <= MAX_GOSSIP_BYTES) void this.#transport?.publish(bytes).catch((error: unknown) => this.#note('publish', error))
+    }
+    this.grown()
+  }
+
+  /** The local log holds more than before. */
+  grown(): void {
+    const { vector, digest } = this.#init.log
+    this.#handle({ type: 'grown', vector, digest })
+  }
+
+  /** A gossip message is an entry: forwarded when new and sound, refused when its envelope is at fault. */
+  async gossip(data: Uint8Array): Promise<GossipVerdict> {
+    let entry: Entry
+    try {
+      entry = decodeEntryWire(this.#init.crypto, data)
+    } catch (error) {
+      if (error instanceof MalformedError) return 'reject'
+      throw error
+    }
+    if (await this.#init.log.has(entry.hash)) return 'ignore'
+    const staged = await this.#receive([entry])
+    if (staged === undefined) return 'ignore'
+    if (staged.faults.some(({ reason }) => isSendersFault(reason))) return 'reject'
+    return staged.accepted.length > 0 ? 'accept' : 'ignore'
+  }
+
+  #handle(event: SyncEvent): void {
+    if (this.#stopped) return
+    for (const effect of this.#machine.handle(event, this.#init.clock.monotonic())) this.#carryOut(effect)
+  }
+
+  #carryOut(effect: SyncEffect): void {
+    switch (effect.type) {
+      case 'send':
+        void this.#transport?.send(effect.peer, encodeMessage(effect.message)).catch((error: unknown) => this.#note('send', error))
+        return
+      case 'load':
+        void this.#load(effect).catch((error: unknown) => this.#init.onFailure(error))
+        return
+      case 'deliver':
+        void this.#deliver(effect).catch((error: unknown) => this.#init.onFailure(error))
+        return
+      case 'check':
+        void this.#check(effect).catch((error: unknown) => this.#init.onFailure(error))
+        return
+      case 'timer':
+        this.#setTimer(effect.at)
+        return
+      case 'synced':
+        this.#init.onSynced(effect.peer, effect.synced)
+        return
+      case 'progress':
+        this.#init.onProgress(effect.received, effect.expected)
+        return
+      case 'disconnect':
+        this.#init.onRefused(effect.peer, effect.reason)
+        this.#transport?.disconnect(effect.peer, effect.reason)
+        return
+    }
+  }
+
+  async #load(effect: Extract<SyncEffect, { type: 'load' }>): Promise<void> {
+    const { peer, request, author, head, from, to, maxBytes } = effect
+    const entries = await this.#init.log.read({ author, head, from, to, maxBytes })
+    const last = entries.at(-1)
+    const next = last === undefined || last.header.seq >= to ? undefined : last.header.seq + 1
+    this.#handle({ type: 'loaded', peer, request, entries, next })
+  }
+
+  async #deliver({ peer, entries, bytes }: Extract<SyncEffect, { type: 'deliver' }>): Promise<void> {
+    const staged = await this.#receive(entries)
+    if (staged === undefined) return
+    for (const { reason } of staged.faults) this.#init.logger.warn('an entry with a fault', { peer, reason })
+    this.#handle({ type: 'delivered', peer, bytes, outcome: staged.faults.some(({ reason }) => isSendersFault(reason)) ? 'fault' : 'ok' })
+  }
+
+  async #check({ peer, author, head }: Extract<SyncEffect, { type: 'check' }>): Promise<void> {
+    this.#handle({ type: 'checked', peer, author, head, held: await this.#init.log.has(head) })
+  }
+
+  async #receive(entries: readonly Entry[]): Promise<Outcome['staged'] | undefined> {
+    if (this.#stopped) return undefined
+    try {
+      const { staged } = await this.#init.receive(entries)
+      if (staged.accepted.length > 0) this.grown()
+      return staged
+    } catch (error) {
+      this.#init.onFailure(error)
+      return undefined
+    }
+  }
+
+  #setTimer(at: number): void {
+    this.#cancelTimer?.()
+    const { clock } = this.#init
+    this.#cancelTimer = clock.after(Math.max(0, at - clock.monotonic()), () => this.#handle({ type: 'tick' }))
+  }
+
+  #note(what: string, error: unknown): void {
+    this.#init.logger.debug(`${what} failed`, { reason: errorMessage(error) })
+  }
+}

@@ -1,0 +1,122 @@
+import type { AuthorId, DocId, NodeId, WorkspaceId } from '../base/ids.js'
+import type { Unsubscribe } from '../base/events.js'
+import type { KvOp, KvStore } from '../base/kv.js'
+import type { TextEdit } from '../base/text-diff.js'
+import type { TreeView } from '../doc/tree-view.js'
+
+/**
+ * A state of one document, meaningful in this store only: the first `upTo` changes in the order in which they
+ * were applied here, and the changes at the positions `plus` after that.
+ */
+export interface DocVersion {
+  readonly upTo: number
+  readonly plus: readonly number[]
+}
+
+export interface TextState {
+  readonly text: string
+  readonly version: DocVersion
+}
+
+/** What a local replica wants done. The changes of one `edit` call become one entry where they fit. */
+export type LocalChange =
+  /** A new text file; missing parent directories are created. */
+  | { readonly type: 'create-file'; readonly path: string; readonly text: string; readonly executable: boolean }
+  | { readonly type: 'create-directory'; readonly path: string }
+  /**
+   * Edits to the document as it was at `base`; edits sorted by `at`, not overlapping. `machine` says that
+   * the change looks machine-made (several whole lines), so that the same change made elsewhere is the same.
+   */
+  | { readonly type: 'edit'; readonly doc: DocId; readonly base: DocVersion; readonly edits: readonly TextEdit[]; readonly machine: boolean }
+  /** Rename or move; missing parent directories are created. */
+  | { readonly type: 'move'; readonly node: NodeId; readonly path: string }
+  | { readonly type: 'executable'; readonly node: NodeId; readonly executable: boolean }
+  /** Deletes a file, or a directory and everything below it that was seen. */
+  | { readonly type: 'delete'; readonly node: NodeId }
+
+export interface LocalResult {
+  readonly node: NodeId | undefined
+  /** For create-file and edit: the document, and the version that is exactly what was on the disk (base plus this change). */
+  readonly doc: DocId | undefined
+  readonly version: DocVersion | undefined
+}
+
+export interface PeerInfo {
+  readonly peer: string
+  /** What the member calls itself, when known; hostile until shown escaped. */
+  readonly name: string | undefined
+  readonly address: string
+  readonly direction: 'inbound' | 'outbound'
+  /** False until both sides hold the same entries. */
+  readonly synced: boolean
+}
+
+export interface WorkspaceEvents {
+  /** These nodes' path, existence, content kind or executable bit may have changed. */
+  tree: { readonly nodes: readonly NodeId[] }
+  /** These files' text may have changed. */
+  text: { readonly nodes: readonly NodeId[] }
+  listening: { readonly addresses: readonly string[] }
+  peer: { readonly peer: string; readonly name: string | undefined; readonly state: 'connected' | 'disconnected' | 'refused'; readonly reason?: string }
+  /** Everything that the connected peers hold is held and applied here. */
+  synced: { readonly peers: number }
+  progress: { readonly received: number; readonly expected: number }
+  /** Entries could not be stored (a full disk, say): nothing more is taken in; stop and open the workspace anew. */
+  failed: { readonly error: unknown }
+  /** One sentence for the user, with advice. */
+  warning: { readonly code: string; readonly message: string }
+}
+
+export interface WorkspaceStatus {
+  readonly workspace: WorkspaceId
+  readonly rights: 'write' | 'read' | 'blind'
+  readonly author: AuthorId | undefined
+  readonly peerId: string
+  readonly listening: readonly string[]
+  readonly peers: readonly PeerInfo[]
+  readonly entries: number
+  readonly files: number
+  readonly voids: number
+  readonly forks: number
+}
+
+/** One change as `collab log` shows it. */
+export interface HistoryItem {
+  readonly author: AuthorId
+  readonly name: string | undefined
+  readonly seq: number
+  /** Claimed milliseconds since 1970. */
+  readonly time: number
+  readonly what: 'created' | 'edited' | 'moved' | 'deleted' | 'mode' | 'merged' | 'joined' | 'void'
+  readonly path: string | undefined
+}
+
+/** A workspace opened on this machine: documents, tree and members of one topic, synced while started. */
+export interface Workspace {
+  readonly id: WorkspaceId
+  readonly rights: 'write' | 'read' | 'blind'
+  /** Number of this run of the store: its owner keeps it beside its own records, to prove continuity. */
+  readonly session: number
+  /** Live; changes only between turns of the event loop. */
+  readonly tree: TreeView
+  /** The owner's own rows (tables whose name starts with `folder_`) live in the same store and transactions. */
+  readonly rows: Pick<KvStore, 'get' | 'scan' | 'commit'>
+  on<Name extends keyof WorkspaceEvents>(name: Name, listener: (payload: WorkspaceEvents[Name]) => void): Unsubscribe
+  start(): Promise<void>
+  stop(): Promise<void>
+  readText(doc: DocId): Promise<TextState>
+  /** The text at an earlier version. */
+  readTextAt(doc: DocId, version: DocVersion): Promise<string>
+  /**
+   * Appends the changes to the own log, durable when it resolves, then publishes. `rows` gives further writes for
+   * the same transaction, from the results in the order of `changes`.
+   *
+   * @throws {NotPermittedError} without write rights.
+   */
+  edit(changes: readonly LocalChange[], rows?: (results: readonly LocalResult[]) => readonly KvOp[]): Promise<readonly LocalResult[]>
+  status(): WorkspaceStatus
+  /** Newest first. */
+  history(options?: { readonly path?: string; readonly limit?: number }): Promise<readonly HistoryItem[]>
+  /** Resolves when nothing is missing from any connected peer and each has confirmed holding everything of ours. */
+  whenSynced(options?: { readonly signal?: AbortSignal }): Promise<void>
+}

@@ -1,0 +1,61 @@
+import type { Clock } from '../base/clock.js'
+import { systemClock } from '../base/clock.js'
+import type { Crypto } from '../base/crypto.js'
+import { errorMessage } from '../base/errors.js'
+import { Emitter } from '../base/events.js'
+import type { KvStore } from '../base/kv.js'
+import type { Logger } from '../base/log.js'
+import { silentLogger } from '../base/log.js'
+import type { WorkspaceKeys } from '../keys/workspace-keys.js'
+import { Log } from '../log/log.js'
+import type { Transport, TransportHandlers } from '../net/transport.js'
+import { identityRow, nextIdentity, readIdentity } from './identity.js'
+import { LiveWorkspace } from './live-workspace.js'
+import { nodeCrypto } from './node-crypto.js'
+import { Replica } from './replica.js'
+import type { Workspace, WorkspaceEvents } from './workspace-types.js'
+
+export interface WorkspaceInit {
+  /** What the link grants. */
+  readonly keys: WorkspaceKeys
+  /** Where entries and keys are kept; closed by `stop`. */
+  readonly store: KvStore
+  /** What the other members see as this author's name. */
+  readonly name: string
+  /** Names this machine, so that a store copied to another one is noticed. */
+  readonly machine: string
+  /**
+   * The owner's word that the store is where it last stopped: the folder's marker agrees with `session`.
+   *
+   * @default () => true
+   */
+  readonly continuous?: (session: number) => boolean
+  /** Makes the transport; none for a workspace without a network. */
+  readonly transport?: (peerSeed: Uint8Array, handlers: TransportHandlers) => Transport
+  /** @default Node's own crypto */
+  readonly crypto?: Crypto
+  /** @default the system's clock */
+  readonly clock?: Clock
+  /** @default none */
+  readonly logger?: Logger
+}
+
+/**
+ * Opens a workspace over a store: reads what is there and takes up its identity. Nothing is sent before `start`.
+ *
+ * @throws {StoreDamagedError} when the store holds what it cannot hold.
+ */
+export async function openWorkspace(init: WorkspaceInit): Promise<Workspace> {
+  const { keys, store } = init
+  const crypto = init.crypto ?? nodeCrypto
+  const clock = init.clock ?? systemClock
+  const logger = init.logger ?? silentLogger
+  const last = await readIdentity(store, crypto)
+  const continuous = init.continuous?.(last?.session ?? 0) ?? true
+  const identity = nextIdentity(crypto, last, { machine: init.machine, continuous })
+  await store.commit([identityRow(identity)])
+  const log = await Log.open({ kv: store, crypto, workspace: keys.id })
+  const replica = await Replica.open({ kv: store, log, crypto, clock, keys, identity, name: init.name })
+  const events = new Emitter<WorkspaceEvents>((error) => logger.warn('a listener failed', { reason: errorMessage(error) }))
+  return new LiveWorkspace({ crypto, keys, store, log, replica, events, clock, logger, transport: init.transport })
+}
