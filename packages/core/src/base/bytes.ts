@@ -17,10 +17,22 @@ export function toHex(bytes: Uint8Array): string {
  * @throws {RangeError} when `hex` has an odd length or any other character.
  */
 export function fromHex(hex: string): Uint8Array {
-  if (hex.length % 2 !== 0 || !/^[0-9a-f]*$/.test(hex)) throw new RangeError('not lower-case hexadecimal')
+  if (hex.length % 2 !== 0) throw new RangeError('not lower-case hexadecimal')
   const out = new Uint8Array(hex.length / 2)
-  for (let i = 0; i < out.length; i++) out[i] = Number.parseInt(hex.slice(i * 2, i * 2 + 2), 16)
+  let wrong = 0
+  for (let i = 0; i < out.length; i++) {
+    const byte = (digit(hex.charCodeAt(i * 2)) << 4) | digit(hex.charCodeAt(i * 2 + 1))
+    wrong |= byte
+    out[i] = byte
+  }
+  if (wrong < 0) throw new RangeError('not lower-case hexadecimal')
   return out
+}
+
+/** The value of one lower-case hexadecimal digit; negative for any other character. */
+function digit(code: number): number {
+  if (code >= 48 && code <= 57) return code - 48
+  return code >= 97 && code <= 102 ? code - 87 : -1
 }
 
 /** UTF-8 bytes of a well-formed string. */

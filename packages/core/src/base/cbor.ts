@@ -19,6 +19,17 @@ export function encodeCbor(value: Cbor): Uint8Array {
  * @throws {MalformedError} when the bytes are anything else.
  */
 export function decodeCbor(bytes: Uint8Array): Cbor {
+  const plain = decodeStoredCbor(bytes)
+  if (!equalBytes(encodeCbor(plain), bytes)) throw new MalformedError('not canonical CBOR')
+  return plain
+}
+
+/**
+ * Decodes one CBOR item of our own making (a row of the store), without asking whether it is canonical.
+ *
+ * @throws {MalformedError} when the bytes are no such item.
+ */
+export function decodeStoredCbor(bytes: Uint8Array): Cbor {
   let value: unknown
   try {
     value = decode(bytes, {
@@ -33,9 +44,7 @@ export function decodeCbor(bytes: Uint8Array): Cbor {
   } catch (error) {
     throw new MalformedError('not well-formed CBOR', { cause: error })
   }
-  const plain = checkPlain(value)
-  if (!equalBytes(encodeCbor(plain), bytes)) throw new MalformedError('not canonical CBOR')
-  return plain
+  return checkPlain(value)
 }
 
 function checkPlain(value: unknown): Cbor {

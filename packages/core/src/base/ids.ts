@@ -12,7 +12,7 @@ type Id<Name extends string> = string & { readonly [brand]: Name }
 export type WorkspaceId = Id<'WorkspaceId'>
 /** Ed25519 public key that signs one log, 32 bytes. */
 export type AuthorId = Id<'AuthorId'>
-/** SHA-256 of an entry's header bytes, 32 bytes. */
+/** SHA-256 of an entry's header bytes and signature, 32 bytes. */
 export type EntryHash = Id<'EntryHash'>
 /** A document, 16 bytes. */
 export type DocId = Id<'DocId'>

@@ -82,7 +82,7 @@ class Libp2pTransport implements Transport {
     const clock = init.clock ?? systemClock
     const random = init.random ?? systemRandom
     this.#refusals = new Refusals(clock)
-    this.#gate = new GossipGate(clock)
+    this.#gate = new GossipGate(clock, connection => this.#admission.isAdmitted(connection))
     this.#admission = new Admission({
       self: this.peerId,
       keys: init,

@@ -8,6 +8,11 @@ type Registrar = GossipSubComponents['registrar']
 /** A gossip stream is named so, whatever its version. */
 const isGossip = (stream: Stream): boolean => stream.protocol.startsWith('/meshsub/')
 
+/** Gossip streams held until their connection is bound; an honest peer opens one. */
+const MAX_EARLY_STREAMS = 2
+/** Opening a stream takes a round trip or two, so one empty look means nothing. */
+const LOOKS_BEFORE_RESET = 3
+
 type WholeStream = Stream & { readonly remoteWriteStatus?: string }
 
 /**
@@ -19,14 +24,20 @@ type WholeStream = Stream & { readonly remoteWriteStatus?: string }
  */
 export class GossipGate {
   readonly #clock: Clock
+  readonly #isAdmitted: (connection: Connection) => boolean
   readonly #topologies = new Map<string, Topology>()
   /** By peer. */
   readonly #bound = new Map<string, Connection>()
+  /** Streams that came before this side had bound their connection: the other side may be a little ahead. */
+  readonly #early = new WeakMap<Connection, (() => unknown)[]>()
+  /** By peer: looks in a row that found no outbound stream. */
+  readonly #missing = new Map<string, number>()
   #nextId = 0
   #cancelTick: (() => void) | undefined
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, isAdmitted: (connection: Connection) => boolean) {
     this.#clock = clock
+    this.#isAdmitted = isAdmitted
   }
 
   /** The registrar that gossipsub gets instead of libp2p's. */
@@ -64,6 +75,8 @@ export class GossipGate {
     if (before !== undefined) this.detach(before)
     this.#bound.set(peer, connection)
     this.#connect(connection)
+    for (const handle of this.#early.get(connection) ?? []) handle()
+    this.#early.delete(connection)
   }
 
   /** No more gossip over this connection. */
@@ -71,7 +84,8 @@ export class GossipGate {
     const peer = connection.remotePeer.toString()
     if (this.#bound.get(peer) !== connection) return
     this.#bound.delete(peer)
-    for (const topology of new Set(this.#topologies.values())) void topology.onDisconnect?.(connection.remotePeer)
+    this.#missing.delete(peer)
+    this.#disconnect(connection)
     for (const stream of connection.streams.filter(isGossip)) stream.abort(new Error('gossip goes elsewhere'))
   }
 
@@ -83,8 +97,13 @@ export class GossipGate {
 
   #guard(handler: StreamHandler): StreamHandler {
     return (stream, connection) => {
-      if (this.#bound.get(connection.remotePeer.toString()) === connection) return handler(stream, connection)
-      stream.abort(new Error('no gossip with this peer over this connection'))
+      const bound = this.#bound.get(connection.remotePeer.toString())
+      if (bound === connection) return handler(stream, connection)
+      const early = this.#early.get(connection) ?? []
+      if (!this.#isAdmitted(connection) || early.length >= MAX_EARLY_STREAMS) {
+        return stream.abort(new Error('no gossip with this peer over this connection'))
+      }
+      this.#early.set(connection, [...early, () => handler(stream, connection)])
     }
   }
 
@@ -93,13 +112,27 @@ export class GossipGate {
     for (const topology of new Set(this.#topologies.values())) void topology.onConnect?.(connection.remotePeer, connection)
   }
 
+  #disconnect(connection: Connection): void {
+    for (const topology of new Set(this.#topologies.values())) void topology.onDisconnect?.(connection.remotePeer)
+  }
+
   /** Renews an outbound stream that is missing, or that the other side has let go of. */
   #heal(): void {
     for (const connection of this.#bound.values()) {
       const outbound = connection.streams.filter(stream => stream.direction === 'outbound' && isGossip(stream)) as WholeStream[]
       const dropped = outbound.filter(stream => (stream.remoteWriteStatus ?? 'writable') !== 'writable')
       for (const stream of dropped) stream.abort(new Error('the other side let go of gossip'))
-      if (outbound.length === dropped.length && connection.status === 'open') this.#connect(connection)
+      if (outbound.length > dropped.length || connection.status !== 'open') this.#missing.delete(connection.remotePeer.toString())
+      else this.#renew(connection)
     }
+  }
+
+  /** Gossipsub may hold on to a stream that died before it listened; then it must first forget the peer. */
+  #renew(connection: Connection): void {
+    const peer = connection.remotePeer.toString()
+    const looks = (this.#missing.get(peer) ?? 0) + 1
+    this.#missing.set(peer, looks)
+    if (looks % LOOKS_BEFORE_RESET === 0) this.#disconnect(connection)
+    this.#connect(connection)
   }
 }
