@@ -13,7 +13,7 @@ describe('GossipGate', () => {
   let gate: GossipGate
   let incoming: StreamHandler
 
-  const connection = (name: string): Connection => ({ id: name, remotePeer, streams: [], status: 'open' }) as unknown as Connection
+  const connection = (id: string): Connection => ({ id, remotePeer, streams: [], status: 'open' }) as unknown as Connection
   const stream = (direction: string, remoteWriteStatus = 'writable'): Stream => {
     return { direction, protocol: '/meshsub/1.2.0', remoteWriteStatus, abort: () => calls.push('abort') } as unknown as Stream
   }

@@ -1,5 +1,3 @@
-import { createServer, connect } from 'node:net'
-import type { AddressInfo, Socket } from 'node:net'
 import { noise } from '@chainsafe/libp2p-noise'
 import { identify } from '@libp2p/identify'
 import type { Libp2p, Stream } from '@libp2p/interface'
@@ -152,12 +150,9 @@ export class TestNet implements AsyncDisposable {
     return [opened, await accepted.promise]
   }
 
-  /** A TCP relay to a port of this machine, whose connections can be cut or frozen. */
-  async relay(port: number): Promise<Relay> {
-    const relay = new Relay(port)
-    await relay.start()
-    this.#stops.push(() => relay.stop())
-    return relay
+  /** Runs `stop` when this is disposed. */
+  defer(stop: () => unknown): void {
+    this.#stops.push(stop)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -169,52 +164,6 @@ export class TestNet implements AsyncDisposable {
 export async function allJoined(peers: readonly TestPeer[]): Promise<void> {
   const complete = (peer: TestPeer): boolean => new Set(peer.peers).size >= peers.length - 1
   await Promise.all(peers.map(peer => peer.until('all peers joined', () => complete(peer))))
-}
-
-export class Relay {
-  readonly #target: number
-  readonly #sockets = new Set<Socket>()
-  readonly #server = createServer(socket => this.#accept(socket))
-
-  constructor(target: number) {
-    this.#target = target
-  }
-
-  get address(): string {
-    return `/ip4/127.0.0.1/tcp/${(this.#server.address() as AddressInfo).port}`
-  }
-
-  get connections(): number {
-    return this.#sockets.size / 2
-  }
-
-  async start(): Promise<void> {
-    await new Promise<void>(resolve => this.#server.listen(0, '127.0.0.1', resolve))
-  }
-
-  cut(): void {
-    for (const socket of this.#sockets) socket.destroy()
-  }
-
-  /** Keeps connections open and carries nothing more. */
-  freeze(): void {
-    for (const socket of this.#sockets) socket.unpipe().pause()
-  }
-
-  stop(): void {
-    this.cut()
-    this.#server.close()
-  }
-
-  #accept(socket: Socket): void {
-    const other = connect(this.#target, '127.0.0.1')
-    for (const [from, to] of [[socket, other], [other, socket]] as const) {
-      this.#sockets.add(from)
-      from.on('error', () => to.destroy())
-      from.on('close', () => this.#sockets.delete(from) && to.destroy())
-      from.pipe(to)
-    }
-  }
 }
 
 export function portOf(peer: TestPeer): number {

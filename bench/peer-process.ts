@@ -1,0 +1,80 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const BIN = fileURLToPath(new URL('../../packages/cli/dist/bin.js', import.meta.url))
+
+interface JsonEvent {
+  readonly type: string
+  readonly addresses?: readonly string[]
+  readonly [field: string]: unknown
+}
+
+/** One `collab join` as a user runs it, listening on loopback. */
+export class PeerProcess {
+  readonly #child: ChildProcess
+  readonly #seen: JsonEvent[] = []
+  #wake: (() => void)[] = []
+
+  constructor(init: { home: string; topic: string; folder: string; peers?: readonly string[] }) {
+    const peers = (init.peers ?? []).flatMap((peer) => ['--peer', peer])
+    const args = [BIN, 'join', init.topic, init.folder, '--json', '--no-mdns', '--listen', '/ip4/127.0.0.1/tcp/0', ...peers]
+    this.#child = spawn(process.execPath, args, { env: { ...process.env, COLLAB_HOME: init.home }, stdio: ['ignore', 'pipe', 'inherit'] })
+    const { stdout } = this.#child
+    if (stdout === null) throw new Error('the child has no output')
+    createInterface({ input: stdout }).on('line', (line) => {
+      this.#seen.push(JSON.parse(line) as JsonEvent)
+      this.#notify()
+    })
+    this.#child.on('exit', () => this.#notify())
+  }
+
+  /** The first event of this type, waiting for it. */
+  async event(type: string): Promise<JsonEvent> {
+    for (;;) {
+      const found = this.#seen.find((event) => event.type === type)
+      if (found !== undefined) return found
+      if (this.#child.exitCode !== null) throw new Error(`collab ended with ${this.#child.exitCode} before it said "${type}"`)
+      await new Promise<void>((resolve) => this.#wake.push(resolve))
+    }
+  }
+
+  async addresses(): Promise<readonly string[]> {
+    return (await this.event('listening')).addresses ?? []
+  }
+
+  /** Resident memory in bytes, and CPU milliseconds used so far (Linux). */
+  usage(): { rss: number; cpuMs: number } {
+    const proc = `/proc/${this.#child.pid}`
+    const rss = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`${proc}/status`, 'utf8'))?.[1] ?? 0) * 1024
+    const stat = readFileSync(`${proc}/stat`, 'utf8')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return { rss, cpuMs: (Number(fields[11]) + Number(fields[12])) * 10 }
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null) return
+    const ended = new Promise((resolve) => this.#child.once('exit', resolve))
+    this.#child.kill('SIGINT')
+    await ended
+  }
+
+  #notify(): void {
+    const wake = this.#wake
+    this.#wake = []
+    for (const resolve of wake) resolve()
+  }
+}
+
+/** Waits until `check` holds; looks often, because what is measured is short. */
+export async function until(check: () => boolean, everyMs = 1): Promise<void> {
+  while (!check()) await new Promise((resolve) => setTimeout(resolve, everyMs))
+}
+
+export function holds(folder: string, path: string, text: string): boolean {
+  const file = join(folder, path)
+  return existsSync(file) && readFileSync(file, 'utf8').includes(text)
+}
