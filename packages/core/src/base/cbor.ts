@@ -1,4 +1,5 @@
-import { decode, encode } from 'cborg'
+import { Tokenizer, Type, decode, encode } from 'cborg'
+import type { Token } from 'cborg'
 import { equalBytes } from './bytes.js'
 import { MalformedError } from './errors.js'
 
@@ -12,39 +13,45 @@ export function encodeCbor(value: Cbor): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
+const STRICT = {
+  strict: true,
+  allowIndefinite: false,
+  allowUndefined: false,
+  allowInfinity: false,
+  allowNaN: false,
+  allowBigInt: false
+}
+
+/** Refuses floats, which can spell a whole number a second time, and notes text that may have been repaired. */
+class PlainTokenizer extends Tokenizer {
+  mayBeRepaired = false
+
+  override next(): Token {
+    const token = super.next()
+    if (token.type === Type.float) throw new MalformedError('a CBOR value of a kind that the format does not use')
+    if (token.type === Type.string && String(token.value).includes('\u{fffd}')) this.mayBeRepaired = true
+    return token
+  }
+}
+
 /**
  * Decodes exactly one canonical CBOR item. A second spelling of the same value is refused, so that
- * equal values have equal bytes and hashes.
+ * equal values have equal bytes and hashes: strict decoding leaves floats and invalid UTF-8 as the only ways to
+ * have one.
  *
  * @throws {MalformedError} when the bytes are anything else.
  */
 export function decodeCbor(bytes: Uint8Array): Cbor {
-  const plain = decodeStoredCbor(bytes)
-  if (!equalBytes(encodeCbor(plain), bytes)) throw new MalformedError('not canonical CBOR')
-  return plain
-}
-
-/**
- * Decodes one CBOR item of our own making (a row of the store), without asking whether it is canonical.
- *
- * @throws {MalformedError} when the bytes are no such item.
- */
-export function decodeStoredCbor(bytes: Uint8Array): Cbor {
-  let value: unknown
+  const tokenizer = new PlainTokenizer(bytes, STRICT)
+  let plain: Cbor
   try {
-    value = decode(bytes, {
-      strict: true,
-      allowIndefinite: false,
-      allowUndefined: false,
-      allowInfinity: false,
-      allowNaN: false,
-      allowBigInt: false,
-      rejectDuplicateMapKeys: true
-    })
+    plain = checkPlain(decode(bytes, { ...STRICT, tokenizer }))
   } catch (error) {
+    if (error instanceof MalformedError) throw error
     throw new MalformedError('not well-formed CBOR', { cause: error })
   }
-  return checkPlain(value)
+  if (tokenizer.mayBeRepaired && !equalBytes(encodeCbor(plain), bytes)) throw new MalformedError('not canonical CBOR')
+  return plain
 }
 
 function checkPlain(value: unknown): Cbor {

@@ -88,7 +88,8 @@ export class TreeShape {
     const moved = new Set<TreeNode>()
     for (const first of stale) {
       const open = [first]
-      for (let up = first.wants; up !== undefined && stale.has(up) && !moved.has(up); up = up.wants) open.push(up)
+      // Only directories are free of cycles: a file may well claim to be in a file that claims to be in it.
+      for (let up = first.wants; up?.directory === true && stale.has(up) && !moved.has(up); up = up.wants) open.push(up)
       for (let node = open.pop(); node !== undefined; node = open.pop()) {
         const before = node.spot
         node.spot = this.#spotOf(node)

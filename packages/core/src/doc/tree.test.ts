@@ -182,6 +182,12 @@ describe('places', () => {
     expect(paths()).toEqual(['in a file', 'late', 'late/lost'])
   })
 
+  it('[TREE7] shows files that claim to be in one another in the root', () => {
+    apply(EVE, file(1, node(2), 'a'))
+    apply(EVE, file(2, node(1), 'b'))
+    expect(paths()).toEqual(['a', 'b'])
+  })
+
   it('[TREE7] shows what is too deep or at too long a path in the root', () => {
     for (let n = 1; n <= MAX_DEPTH + 1; n++) apply(ANN, directory(n, n === 1 ? ROOT_NODE : node(n - 1), `d${n}`))
     expect(pathOf(MAX_DEPTH)?.split('/')).toHaveLength(MAX_DEPTH)

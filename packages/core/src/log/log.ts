@@ -166,7 +166,7 @@ export class Log {
     const rows = await this.#rows.chain(end.author, from, to)
     const hashes: EntryHash[] = []
     for (const [index, row] of rows.entries()) {
-      const hash = true ? row[0] : await this.#onBranch(head, end, from + index)
+      const hash = row.length === 1 ? row[0] : await this.#onBranch(head, end, from + index)
       if (hash === undefined) break
       hashes.push(hash)
     }

@@ -1,4 +1,4 @@
-import { CborFields, decodeStoredCbor, encodeCbor } from '../base/cbor.js'
+import { CborFields, decodeCbor, encodeCbor } from '../base/cbor.js'
 import type { Crypto } from '../base/crypto.js'
 import { MalformedError, errorMessage } from '../base/errors.js'
 import { fromUtf8, utf8 } from '../base/bytes.js'
@@ -75,12 +75,12 @@ export class Applier {
     const { kv } = this.#init
     for (const [author, name] of await kv.scan('member')) this.members.set(parseAuthorId(author), fromUtf8(name))
     for (const [hash, row] of await kv.scan('frontier')) {
-      const fields = new CborFields(decodeStoredCbor(row), 2)
+      const fields = new CborFields(decodeCbor(row), 2)
       this.#frontier.set(parseEntryHash(hash), { author: parseAuthorId(fields.bytes()), seq: fields.uint() })
     }
     for (const [, row] of await kv.scan('tree')) this.#reapplyTree(row)
     for (const [key, row] of await kv.scan('touch')) {
-      this.tree.touch(parseDocId(key.slice(0, 32)), parseAuthorId(key.slice(33)), new CborFields(decodeStoredCbor(row), 1).uint())
+      this.tree.touch(parseDocId(key.slice(0, 32)), parseAuthorId(key.slice(33)), new CborFields(decodeCbor(row), 1).uint())
     }
     this.#voids = (await kv.scan('void')).length
     for (const [hash] of await kv.scan('waiting')) await this.#wait(parseEntryHash(hash))
@@ -232,7 +232,7 @@ export class Applier {
 
   #reapplyTree(row: Uint8Array): void {
     this.#treeRows++
-    const fields = new CborFields(decodeStoredCbor(row), 4)
+    const fields = new CborFields(decodeCbor(row), 4)
     const id = parseOpId(fields.bytes())
     const author = parseAuthorId(fields.bytes())
     const seq = fields.uint()

@@ -1,4 +1,4 @@
-import { CborFields, decodeStoredCbor, encodeCbor } from '../base/cbor.js'
+import { CborFields, decodeCbor, encodeCbor } from '../base/cbor.js'
 import { utf8, fromUtf8 } from '../base/bytes.js'
 import type { Crypto, Signer } from '../base/crypto.js'
 import { parseAuthorId } from '../base/ids.js'
@@ -39,7 +39,7 @@ function authorFrom(crypto: Crypto, seed: Uint8Array): Author {
 export async function readIdentity(kv: Pick<KvStore, 'get'>, crypto: Crypto): Promise<Identity | undefined> {
   const row = await kv.get(TABLE, KEY)
   if (row === undefined) return undefined
-  const fields = new CborFields(decodeStoredCbor(row), 5)
+  const fields = new CborFields(decodeCbor(row), 5)
   return {
     author: authorFrom(crypto, fields.bytes({ length: 32 })),
     peerSeed: fields.bytes({ length: 32 }),

@@ -1,4 +1,4 @@
-import { CborFields, decodeStoredCbor, encodeCbor } from '../base/cbor.js'
+import { CborFields, decodeCbor, encodeCbor } from '../base/cbor.js'
 import { idBytes, parseAuthorId, parseDocId, parseEntryHash } from '../base/ids.js'
 import type { AuthorId, DocId, EntryHash } from '../base/ids.js'
 
@@ -38,7 +38,7 @@ export function encodeStep(step: StepRow): Uint8Array {
 }
 
 export function decodeStep(row: Uint8Array): StepRow {
-  const fields = new CborFields(decodeStoredCbor(row), 8)
+  const fields = new CborFields(decodeCbor(row), 8)
   return {
     entry: parseEntryHash(fields.bytes()),
     index: fields.uint(),
@@ -89,7 +89,7 @@ export function encodeDocRow(row: DocRow): Uint8Array {
 }
 
 export function decodeDocRow(bytes: Uint8Array): DocRow {
-  const fields = new CborFields(decodeStoredCbor(bytes), 6)
+  const fields = new CborFields(decodeCbor(bytes), 6)
   const count = fields.uint()
   const first = fields.isNull() ? undefined : decodeStep(fields.bytes())
   let seed: DocRow['seed']
