@@ -1,0 +1,112 @@
+import { hostname, userInfo } from 'node:os'
+import type { RunOptions } from './args.js'
+import { chooseReporter } from './choose-reporter.js'
+import type { FailureError } from './cli-error.js'
+import { EXIT } from './exit-code.js'
+import type { ExitCode } from './exit-code.js'
+import { machineId } from './machine-id.js'
+import { peerIdOf, usableAddresses } from './network-options.js'
+import { syncOnce } from './once.js'
+import type { Reporter } from './reporter.js'
+import { openSession } from './session.js'
+import type { Session, SessionInit } from './session.js'
+import type { WarningEvent } from './json-events.js'
+import { show } from './show.js'
+import type { System } from './system.js'
+
+export interface RunInit extends Pick<SessionInit, 'storeId' | 'keys' | 'folder'> {
+  readonly system: System
+  readonly options: RunOptions
+  /** What the heading calls the topic; never a secret. */
+  readonly topic: string
+  /** Addresses that came in the link. */
+  readonly addresses: readonly string[]
+  readonly notices: readonly WarningEvent[]
+}
+
+/** Runs a session until the user ends it, it fails, or `--once` is done; everything is durable when it resolves. */
+export async function runSession(init: RunInit): Promise<ExitCode> {
+  const { system, options, notices } = init
+  const reporter = chooseReporter(system.io, options.json)
+  for (const notice of notices) reporter.tell(notice)
+  let failure: FailureError | undefined
+  const ended = new AbortController()
+  const end = (error?: FailureError) => {
+    failure ??= error
+    ended.abort()
+  }
+  const stop = AbortSignal.any([system.stop, ended.signal])
+  try {
+    const session = await openSession(sessionInit(init, reporter, end))
+    const code = await untilEnd(init, session, reporter, stop)
+    if (failure !== undefined) throw failure
+    reporter.tell({ type: 'stopped', code })
+    return code
+  } finally {
+    reporter.end()
+  }
+}
+
+function sessionInit({ system, storeId, keys, folder, options, addresses }: RunInit, reporter: Reporter, end: SessionInit['end']): SessionInit {
+  return {
+    storeId,
+    keys,
+    storeDirectory: system.home.storeDirectory(storeId),
+    ...(folder !== undefined && { folder }),
+    network: networkOf(options, addresses),
+    name: options.name ?? defaultName(),
+    machine: machineId(system.home.directory),
+    tell: onceEach((event) => reporter.tell(event)),
+    end
+  }
+}
+
+export function networkOf({ peer, listen, mdns }: RunOptions, addresses: readonly string[]): SessionInit['network'] {
+  return { peers: [...new Set([...peer, ...usableAddresses(addresses)])], listen, mdns }
+}
+
+async function untilEnd({ system, options, topic, keys, folder }: RunInit, session: Session, reporter: Reporter, stop: AbortSignal): Promise<ExitCode> {
+  const { workspace, sync } = session
+  reporter.begin({ topic, rights: keys.rights, ...(folder !== undefined && { folder }) }, () => ({
+    workspace: workspace.status(),
+    ...(sync !== undefined && { folder: sync.status() })
+  }))
+  let code: ExitCode = EXIT.ok
+  try {
+    if (options.once) {
+      const peers = options.peer.map((address) => ({ address, peer: peerIdOf(address) }))
+      const result = await syncOnce({ workspace, sync, peers, stop })
+      code = result.code
+      if (result.message !== undefined) system.io.error(`collab: ${show(result.message)}`)
+    } else await aborted(stop)
+  } finally {
+    await session.stop()
+  }
+  return code
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}
+
+/** A condition that lasts is told once, not at every attempt. */
+function onceEach(tell: SessionInit['tell']): SessionInit['tell'] {
+  const told = new Set<string>()
+  return (event) => {
+    if (event.type === 'warning') {
+      const key = `${event.code}\n${event.message}`
+      if (told.has(key)) return
+      told.add(key)
+    }
+    tell(event)
+  }
+}
+
+/** What others see when no name was given. */
+export function defaultName(): string {
+  try {
+    return `${userInfo().username}@${hostname()}`.slice(0, 64)
+  } catch {
+    return 'somebody'
+  }
+}

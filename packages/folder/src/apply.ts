@@ -1,0 +1,310 @@
+import type { KvOp, NodeId, TextState } from '@collab/core'
+import { pushedRing } from './base-row.js'
+import type { BaseRow, BaseText, FileRow, WantedText } from './base-row.js'
+import { rebased } from './base-index.js'
+import type { Subject } from './facts.js'
+import type { FolderContext } from './folder-context.js'
+import type { Blocked, ReplaceResult } from './folder-fs.js'
+import { isPut } from './plan.js'
+import type { PutStep } from './plan.js'
+import { localEditName } from './read-only.js'
+import type { RelPath } from './rel-path.js'
+import { nameOf, parentOf } from './rel-path.js'
+import { isRacy } from './signature.js'
+import type { Signature } from './signature.js'
+import { encodeText, hashText } from './text-content.js'
+
+/** A refusal of the disk (no room, no permission) is tried again after this time, or when the path changes. */
+const BLOCKED_RETRY_MS = 5_000
+/** Files that are read from the workspace and placed together. */
+const PLACE_FILES = 256
+const PLACE_UNITS = 4 * 1024 * 1024
+/** Replacements under way at once: their fsyncs overlap. */
+const PARALLEL_WRITES = 16
+/** Names that are tried for a file that must make room. */
+const MAX_NAMES = 100
+
+/** What must stand before something else can: parents first, room made before it is taken, children gone before their directory. */
+const ORDER: readonly PutStep[] = ['keep-beside', 'make-directory', 'move', 'set-disk-mode', 'write', 'place', 'remove', 'remove-directory']
+
+interface Wanted {
+  readonly subject: Subject
+  readonly live: TextState
+  readonly row: FileRow
+}
+
+/** Workspace to disk. Nothing is overwritten or removed but what was read; what is, is kept aside by the disk side. */
+export class Apply {
+  readonly #context: FolderContext
+
+  constructor(context: FolderContext) {
+    this.#context = context
+  }
+
+  /** Carries out the steps that lead from the workspace to the disk. */
+  async put(subjects: readonly Subject[]): Promise<void> {
+    const steps = Map.groupBy(subjects, ({ step }) => step)
+    for (const step of ORDER) {
+      const group = (steps.get(step) ?? []).filter(({ step }) => isPut(step)).sort((a, b) => (a.path < b.path ? -1 : 1))
+      if (group.length === 0) continue
+      if (step === 'write') await this.#writeAll(group)
+      else if (step === 'place') await this.#placeAll(group)
+      else for (const subject of step === 'remove-directory' ? group.reverse() : group) await this.#putOne(subject, step)
+    }
+  }
+
+  async #putOne(subject: Subject, step: PutStep): Promise<void> {
+    switch (step) {
+      case 'make-directory':
+        return await this.#makeDirectory(subject)
+      case 'move':
+        return await this.#move(subject)
+      case 'remove':
+        return await this.#remove(subject)
+      case 'remove-directory':
+        return await this.#removeDirectory(subject)
+      case 'set-disk-mode':
+        return await this.#setMode(subject)
+      case 'keep-beside':
+        return await this.#keepBeside(subject)
+      case 'write':
+      case 'place':
+        return undefined
+    }
+  }
+
+  async #makeDirectory({ path, entry }: Subject): Promise<void> {
+    if (entry === undefined) return
+    const result = await this.#context.fs.makeDirectory(path)
+    if (result.kind === 'blocked') return this.#blocked(path, result)
+    if (result.kind === 'exists') return this.#context.dirty.add(path)
+    await this.#context.index.save([{ type: 'directory', path, node: entry.node, ignored: false }])
+    this.#context.emit('change', { path, what: 'created', from: 'peer' })
+  }
+
+  async #writeAll(subjects: readonly Subject[]): Promise<void> {
+    for (let at = 0; at < subjects.length; at += PARALLEL_WRITES) {
+      const wanted = subjects.slice(at, at + PARALLEL_WRITES).flatMap((subject) => toWanted(subject, subject.live))
+      await this.#intend(wanted)
+      const results = await Promise.all(wanted.map(async (item) => [item, await this.#replace(item)] as const))
+      await this.#conclude(results, 'edited')
+    }
+  }
+
+  async #replace({ subject, live, row }: Wanted): Promise<ReplaceResult> {
+    const expect = subject.disk?.signature
+    if (expect === undefined) return { kind: 'changed' }
+    return await this.#context.fs.replace(row.path, encodeText(live.text), { expect, executable: row.executable })
+  }
+
+  async #placeAll(subjects: readonly Subject[]): Promise<void> {
+    let done = 0
+    for (const batch of placeBatches(subjects)) {
+      const wanted = batch.flatMap((subject) => toWanted(subject, subject.live))
+      await this.#intend(wanted)
+      const items = wanted.map(({ row, live }) => ({ path: row.path, bytes: encodeText(live.text), executable: row.executable }))
+      const results = await this.#context.fs.placeMany(items)
+      await this.#conclude(wanted.map((item, at) => [item, results[at] ?? { kind: 'changed' }] as const), 'created')
+      done += batch.length
+      if (subjects.length > PLACE_FILES / 4) this.#context.emit('progress', { done, total: subjects.length, what: 'placing' })
+    }
+  }
+
+  /** Durable before the disk is touched, so that after a crash the file on disk is known for ours. */
+  async #intend(wanted: readonly Wanted[]): Promise<void> {
+    await this.#context.index.save(wanted.map(({ row }) => row))
+  }
+
+  async #conclude(results: readonly (readonly [Wanted, ReplaceResult])[], what: 'created' | 'edited'): Promise<void> {
+    const rows: BaseRow[] = []
+    const dropped: NodeId[] = []
+    const held: KvOp[] = []
+    for (const [item, result] of results) {
+      const { row } = item
+      if ('held' in result && result.held !== undefined) held.push(...this.#hold(result.held, row))
+      if (result.kind === 'written') rows.push(this.#written(item, result.signature, what))
+      else if (row.agreed === undefined) dropped.push(row.node)
+      else rows.push({ ...row, wanted: undefined })
+      if (result.kind === 'exists' && result.held !== undefined) this.#context.gaps.add(row.path)
+      if (result.kind === 'blocked') this.#blocked(row.path, result)
+      else this.#context.dirty.add(row.path)
+    }
+    const ops = [...this.#context.index.write(rows, dropped), ...held]
+    if (ops.length > 0) await this.#context.workspace.rows.commit(ops)
+  }
+
+  #hold(id: string, row: FileRow): KvOp[] {
+    return row.agreed === undefined ? [] : [this.#context.held.put(id, { doc: row.doc, agreed: row.agreed, ring: row.ring })]
+  }
+
+  #written({ row, live }: Wanted, signature: Signature, what: 'created' | 'edited'): FileRow {
+    const { clock, writtenAt, verifiedAt, skipped, emit, texts } = this.#context
+    const wanted = row.wanted as WantedText
+    writtenAt.set(row.path, clock.monotonic())
+    verifiedAt.set(row.path, clock.monotonic())
+    skipped.delete(row.path)
+    texts.remember(live.text, wanted.hash)
+    emit('change', { path: row.path, what, from: 'peer' })
+    const agreed: BaseText = { version: wanted.version, hash: wanted.hash }
+    const ring = row.doc === wanted.doc ? pushedRing(row) : []
+    return { ...row, doc: wanted.doc, agreed, ring, wanted: undefined, signature, racy: isRacy(signature, clock.now()) }
+  }
+
+  async #move({ path, base, entry, disk }: Subject): Promise<void> {
+    if (base === undefined || entry === undefined) return
+    const to = entry.path as RelPath
+    if (this.#context.fs.fact(to).kind === 'absent' || this.#sameName(path, to)) return await this.#moveTo(base, to, disk?.signature)
+    const other = this.#context.index.at(to)
+    this.#context.dirty.add(to)
+    // Two that swap places: one steps aside first. Anything else there moves or is taken over on its own turn.
+    if (other !== undefined && this.#isSwap(path, other)) return await this.#moveTo(base, this.#freeName(path, ' (moving)'), disk?.signature)
+    this.#context.dirty.add(path, other === undefined ? BLOCKED_RETRY_MS : 0, other === undefined)
+  }
+
+  #sameName(a: string, b: string): boolean {
+    return this.#context.index.clash(b)?.path === a
+  }
+
+  /** Whether following who wants whose place leads back to `path`. */
+  #isSwap(path: RelPath, first: BaseRow): boolean {
+    const { index, workspace } = this.#context
+    let row: BaseRow | undefined = first
+    for (const seen = new Set<string>(); row !== undefined && !seen.has(row.path); ) {
+      seen.add(row.path)
+      const next: string | undefined = workspace.tree.get(row.node)?.path
+      if (next === path) return true
+      row = next === undefined || next === row.path ? undefined : index.at(next)
+    }
+    return false
+  }
+
+  async #moveTo(base: BaseRow, to: RelPath, signature: Signature | undefined): Promise<void> {
+    const { fs, index, dirty, emit } = this.#context
+    if (base.type === 'file' && signature === undefined) return
+    const from = base.path
+    const result =
+      base.type === 'directory' ? await fs.moveDirectory(from, to) : await fs.move(from, to, { expect: signature as Signature })
+    dirty.add(to)
+    if (result.kind === 'blocked') return this.#blocked(from, result)
+    if (result.kind !== 'moved') return dirty.add(from)
+    const moved = rebased(base.type === 'directory' ? [base, ...index.below(from)] : [base], from, to)
+    const now: Signature | undefined = 'signature' in result ? (result.signature as Signature) : undefined
+    await index.save(moved.map((row) => (row.type === 'file' && now !== undefined ? { ...row, signature: now } : row)))
+    for (const row of moved) dirty.add(row.path)
+    emit('change', { path: to, what: 'moved', from: 'peer', was: from })
+    if (this.#gaveWay(base, to)) emit('conflict', { path: from, other: to })
+  }
+
+  /** Whether a file took a second name because another that is new here has its first one. */
+  #gaveWay({ path, type }: BaseRow, to: RelPath): boolean {
+    const { workspace, index } = this.#context
+    const other = workspace.tree.at(path)
+    if (type !== 'file' || other?.type !== 'file' || index.of(other.node) !== undefined) return false
+    return parentOf(path) === parentOf(to) && nameOf(to).includes(' (conflict, ')
+  }
+
+  async #remove({ path, base, disk }: Subject): Promise<void> {
+    const { fs, index, emit, dirty, workspace, held } = this.#context
+    if (base?.type !== 'file' || disk === undefined) return
+    const stored = index.at(path)?.node ?? base.node
+    const result = await fs.remove(path, { expect: disk.signature })
+    if (result.kind === 'blocked') return this.#blocked(path, result)
+    if (result.kind === 'changed') return dirty.add(path)
+    const keep = result.kind === 'removed' && base.agreed !== undefined
+    const ops = keep ? [held.put(result.held, { doc: base.doc, agreed: base.agreed, ring: base.ring })] : []
+    await workspace.rows.commit([...index.write([], [stored]), ...ops])
+    dirty.add(path)
+    emit('change', { path, what: 'deleted', from: 'peer' })
+  }
+
+  async #removeDirectory({ path, base }: Subject): Promise<void> {
+    const { fs, index, emit, dirty, skipped } = this.#context
+    if (base === undefined) return
+    const result = await fs.removeDirectory(path)
+    if (result.kind === 'blocked') return this.#blocked(path, result)
+    if (result.kind === 'not-empty') {
+      if (index.below(path).next().done === true && skipped.add(path, 'deleted by a peer, but it holds files that are not synced')) {
+        emit('warning', { code: 'directory-kept', message: `${path} was deleted by a peer; it stays because it holds files that are not synced` })
+      }
+      return dirty.add(path, BLOCKED_RETRY_MS, true)
+    }
+    await index.save([], [index.at(path)?.node ?? base.node])
+    skipped.delete(path)
+    dirty.add(path)
+    if (result.kind === 'removed') emit('change', { path, what: 'deleted', from: 'peer' })
+  }
+
+  async #setMode({ path, base, entry, disk }: Subject): Promise<void> {
+    const { fs, index, emit, dirty } = this.#context
+    if (base?.type !== 'file' || entry === undefined || disk === undefined) return
+    const result = await fs.setExecutable(path, entry.executable, { expect: disk.signature })
+    dirty.add(path)
+    if (result.kind === 'blocked') return this.#blocked(path, result)
+    if (result.kind !== 'set') return
+    await index.save([{ ...base, executable: entry.executable, signature: result.signature, racy: disk.racy }])
+    emit('change', { path, what: 'mode', from: 'peer' })
+  }
+
+  /** With a link that only reads: the edited file steps aside, and the document takes its place again. */
+  async #keepBeside({ path, base, disk }: Subject): Promise<void> {
+    const { fs, index, emit, dirty, skipped } = this.#context
+    if (base === undefined || disk === undefined) return
+    const beside = this.#freeName(path, undefined)
+    const result = await fs.move(path, beside, { expect: disk.signature })
+    dirty.add(path)
+    if (result.kind === 'blocked') return this.#blocked(path, result)
+    if (result.kind !== 'moved') return
+    await index.save([], [index.at(path)?.node ?? base.node])
+    skipped.add(beside, 'a local edit that the link does not allow to send')
+    emit('warning', { code: 'read-only', message: `the link only grants reading: your edit of ${path} was kept as ${beside} and is not sent` })
+  }
+
+  #freeName(path: RelPath, label: string | undefined): RelPath {
+    for (let attempt = 0; attempt < MAX_NAMES; attempt++) {
+      const name = label === undefined ? localEditName(path, attempt) : `${path}${label}${attempt === 0 ? '' : attempt + 1}`
+      if (this.#context.fs.fact(name as RelPath).kind === 'absent') return name as RelPath
+    }
+    return localEditName(path, this.#context.clock.now()) as RelPath
+  }
+
+  #blocked(path: RelPath, { reason }: Blocked): void {
+    const { skipped, emit, dirty } = this.#context
+    if (skipped.add(path, reason)) emit('warning', { code: 'blocked', message: `${path} could not be changed on disk: ${reason}` })
+    dirty.add(path, BLOCKED_RETRY_MS, true)
+  }
+}
+
+function toWanted(subject: Subject, live: TextState | undefined): Wanted[] {
+  const { path, base, entry } = subject
+  if (live === undefined || entry?.content?.kind !== 'text') return []
+  const wanted: WantedText = { doc: entry.content.doc, version: live.version, hash: hashText(live.text) }
+  if (base?.type === 'file') return [{ subject, live, row: { ...base, wanted } }]
+  const row: FileRow = {
+    type: 'file',
+    path,
+    node: entry.node,
+    doc: wanted.doc,
+    agreed: undefined,
+    signature: undefined,
+    racy: true,
+    executable: entry.executable,
+    ring: [],
+    wanted,
+    ignored: false
+  }
+  return [{ subject, live, row }]
+}
+
+function* placeBatches(subjects: readonly Subject[]): Generator<readonly Subject[]> {
+  let batch: Subject[] = []
+  let units = 0
+  for (const subject of subjects) {
+    batch.push(subject)
+    units += subject.live?.text.length ?? 0
+    if (batch.length < PLACE_FILES && units < PLACE_UNITS) continue
+    yield batch
+    batch = []
+    units = 0
+  }
+  if (batch.length > 0) yield batch
+}

@@ -1,0 +1,144 @@
+import type { KvOp, NodeId, Workspace } from '@collab/core'
+import { decodeRow, encodeRow } from './base-row.js'
+import type { BaseRow } from './base-row.js'
+import type { RelPath } from './rel-path.js'
+
+const TABLE = 'folder_base'
+const STATE_TABLE = 'folder_state'
+const CLEAN_KEY = 'clean'
+
+/**
+ * The base of every node that has a place on disk, held in memory and mirrored in the workspace's store.
+ *
+ * Invariant: at most one row per path. `write` changes memory at once and returns the operations that make it
+ * durable; when they cannot be committed the index must be loaded anew.
+ */
+export class BaseIndex {
+  readonly #rows: Workspace['rows']
+  readonly #byNode = new Map<NodeId, BaseRow>()
+  readonly #byPath = new Map<string, BaseRow>()
+  readonly #byInode = new Map<bigint, BaseRow>()
+  /** Where the file system takes several spellings for one: folded path -> row. */
+  readonly #byFold = new Map<string, BaseRow>()
+  readonly #fold: (path: string) => string
+  #files = 0
+
+  /** @param fold spellings that the folder's file system takes for one name fold to one; the identity where there are none */
+  constructor(rows: Workspace['rows'], fold: (path: string) => string) {
+    this.#rows = rows
+    this.#fold = fold
+  }
+
+  /** Reads everything; drops what was in memory. */
+  async load(): Promise<void> {
+    this.#byNode.clear()
+    this.#byPath.clear()
+    this.#byInode.clear()
+    this.#byFold.clear()
+    this.#files = 0
+    for (const [key, value] of await this.#rows.scan(TABLE)) this.#put(decodeRow(key, value))
+  }
+
+  get size(): number {
+    return this.#byNode.size
+  }
+
+  get files(): number {
+    return this.#files
+  }
+
+  at(path: string): BaseRow | undefined {
+    return this.#byPath.get(path)
+  }
+
+  of(node: NodeId): BaseRow | undefined {
+    return this.#byNode.get(node)
+  }
+
+  /** The file that had this inode when last seen. */
+  ofInode(ino: bigint): BaseRow | undefined {
+    return this.#byInode.get(ino)
+  }
+
+  /** A row whose path, or that of a directory above it, the file system takes for `path` or one above although they differ. */
+  clash(path: string): BaseRow | undefined {
+    for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) {
+      const part = path.slice(0, end)
+      const row = this.#byFold.get(this.#fold(part))
+      if (row !== undefined && row.path !== part) return row
+    }
+    return undefined
+  }
+
+  all(): IterableIterator<BaseRow> {
+    return this.#byNode.values()
+  }
+
+  /** Rows below a directory's path, without its own. */
+  *below(path: string): Generator<BaseRow> {
+    for (const row of this.#byNode.values()) if (row.path.startsWith(`${path}/`)) yield row
+  }
+
+  /** Replaces rows, whatever else stood for their nodes and paths, and drops those of `removed`. */
+  write(rows: readonly BaseRow[], removed: readonly NodeId[] = []): readonly KvOp[] {
+    const ops: KvOp[] = []
+    for (const node of removed) if (this.#drop(node)) ops.push({ table: TABLE, key: node })
+    for (const row of rows) {
+      const other = this.#byPath.get(row.path)
+      if (other !== undefined && other.node !== row.node && this.#drop(other.node)) ops.push({ table: TABLE, key: other.node })
+      this.#drop(row.node)
+      this.#put(row)
+      ops.push({ table: TABLE, key: row.node, value: encodeRow(row) })
+    }
+    return ops
+  }
+
+  /** `write`, made durable. */
+  async save(rows: readonly BaseRow[], removed: readonly NodeId[] = []): Promise<void> {
+    const ops = this.write(rows, removed)
+    if (ops.length > 0) await this.#rows.commit(ops)
+  }
+
+  /** Forgets everything, durably: both sides are compared as if they had never met. */
+  async clear(): Promise<void> {
+    await this.save([], [...this.#byNode.keys()])
+  }
+
+  /** How many entries the workspace held when every document was last known to be on disk. */
+  async cleanMark(): Promise<string | undefined> {
+    const value = await this.#rows.get(STATE_TABLE, CLEAN_KEY)
+    return value === undefined ? undefined : new TextDecoder().decode(value)
+  }
+
+  async setCleanMark(mark: string): Promise<void> {
+    await this.#rows.commit([{ table: STATE_TABLE, key: CLEAN_KEY, value: new TextEncoder().encode(mark) }])
+  }
+
+  #put(row: BaseRow): void {
+    this.#byNode.set(row.node, row)
+    this.#byPath.set(row.path, row)
+    this.#byFold.set(this.#fold(row.path), row)
+    if (row.type !== 'file') return
+    this.#files++
+    if (row.signature !== undefined) this.#byInode.set(row.signature.ino, row)
+  }
+
+  #drop(node: NodeId): boolean {
+    const row = this.#byNode.get(node)
+    if (row === undefined) return false
+    this.#byNode.delete(node)
+    if (this.#byPath.get(row.path) === row) this.#byPath.delete(row.path)
+    const folded = this.#fold(row.path)
+    if (this.#byFold.get(folded) === row) this.#byFold.delete(folded)
+    if (row.type === 'file') this.#files--
+    if (row.type === 'file' && row.signature !== undefined && this.#byInode.get(row.signature.ino) === row) {
+      this.#byInode.delete(row.signature.ino)
+    }
+    return true
+  }
+}
+
+/** The rows of a directory and of all below it after it moved from `from` to `to`. */
+export function rebased(rows: Iterable<BaseRow>, from: string, to: string): readonly BaseRow[] {
+  return Array.from(rows, (row) => ({ ...row, path: (to + row.path.slice(from.length)) as RelPath }))
+}

@@ -1,0 +1,37 @@
+import { diffCost, diffText } from '@collab/core'
+import { describe, expect, it } from 'vitest'
+import { STALE_SAVE_MS, bestBase } from './best-base.js'
+
+const cost = (from: string, to: string): number => diffCost(diffText(from, to))
+const base = { text: 'one\ntwo\nthree\n', version: 3 }
+const ring = [
+  { text: 'one\ntwo\n', version: 2 },
+  { text: 'one\n', version: 1 }
+]
+
+describe('the base of a saved text', () => {
+  it('[BASE1] is the newest text when the editor had it', () => {
+    expect(bestBase('one\ntwo\nthree\nfour\n', { base, ring, sinceWriteMs: 10, cost }).version).toBe(3)
+  })
+
+  it('[BASE2] is an older text when the editor had not seen the newest', () => {
+    expect(bestBase('one\nmine\n', { base, ring, sinceWriteMs: 10, cost }).version).toBe(1)
+    expect(bestBase('one\ntwo\nm\n', { base, ring, sinceWriteMs: 10, cost }).version).toBe(2)
+  })
+
+  it('[BASE3] is the newest of those that differ equally', () => {
+    const twins = [{ text: 'one\ntwo\nthree\n', version: 2 }]
+    expect(bestBase('one\ntwo\n', { base, ring: twins, sinceWriteMs: 10, cost }).version).toBe(3)
+  })
+
+  it('[BASE4] takes an older text that shows up again for a stale save at first, later for a deletion', () => {
+    expect(bestBase('one\ntwo\n', { base, ring, sinceWriteMs: STALE_SAVE_MS, cost }).version).toBe(2)
+    expect(bestBase('one\ntwo\n', { base, ring, sinceWriteMs: STALE_SAVE_MS + 1, cost }).version).toBe(3)
+  })
+
+  it('[BASE5] is nothing when the file was made anew while the old one was aside', () => {
+    const empty = { text: '', version: 0 }
+    expect(bestBase('line\n', { base, ring: [], empty, sinceWriteMs: 10, cost }).version).toBe(0)
+    expect(bestBase('line\n', { base, ring: [], sinceWriteMs: 10, cost }).version).toBe(3)
+  })
+})

@@ -1,0 +1,82 @@
+import { closeSync, constants, copyFileSync, fsync, linkSync, lstatSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs'
+import { promisify } from 'node:util'
+import type { Anchor } from './anchor.js'
+import { errorCode } from './anchor.js'
+
+const fsyncLater = promisify(fsync)
+const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
+/** File systems that cannot sync a directory say one of these; they promise nothing anyway. */
+const NO_DIRECTORY_SYNC = new Set(['EINVAL', 'EPERM', 'ENOTSUP', 'EISDIR', 'EACCES'])
+
+/** Resolves when the file behind `fd` is on the disk; closes it either way. */
+export async function syncAndClose(fd: number): Promise<void> {
+  try {
+    await fsyncLater(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Resolves when the names in the directory are on the disk. The anchor may be closed meanwhile. */
+export async function syncDirectory(directory: Anchor): Promise<void> {
+  if (process.platform === 'win32') return
+  const fd = openSync(directory.entry('.'), constants.O_RDONLY)
+  try {
+    await syncAndClose(fd)
+  } catch (error) {
+    if (!NO_DIRECTORY_SYNC.has(errorCode(error) ?? '')) throw error
+  }
+}
+
+/** Opens a file that must not exist, writes it and leaves it open for `syncAndClose`. */
+export function writeNew(address: string, bytes: Uint8Array): number {
+  const fd = openSync(address, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0), 0o600)
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
+    return fd
+  } catch (error) {
+    closeSync(fd)
+    unlinkSync(address)
+    throw error
+  }
+}
+
+/**
+ * Gives the file a second name that must not exist yet; a copy of it where the file system has no second names.
+ *
+ * @returns whether it is the same file under both names
+ * @throws errno errors; EEXIST when the name is taken
+ */
+export function linkNew(from: string, to: string): boolean {
+  try {
+    linkSync(from, to)
+    return true
+  } catch (error) {
+    if (!NO_HARD_LINKS.has(errorCode(error) ?? '')) throw error
+    copyFileSync(from, to, constants.COPYFILE_EXCL)
+    return false
+  }
+}
+
+/** Moves a file that is not ours to overwrite anything with: false when `to` is taken. */
+export function moveBack(from: string, to: string): boolean {
+  try {
+    linkSync(from, to)
+    unlinkSync(from)
+    return true
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return false
+    if (lstatSync(to, { throwIfNoEntry: false }) !== undefined) return false
+    renameSync(from, to)
+    return true
+  }
+}
+
+/** Deletes a name; one that is not there is fine. */
+export function unlinkIfThere(address: string): void {
+  try {
+    unlinkSync(address)
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error
+  }
+}

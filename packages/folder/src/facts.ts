@@ -1,0 +1,255 @@
+import { diffCost, diffText } from '@collab/core'
+import type { DocId, NodeId, TextState, TreeEntry } from '@collab/core'
+import type { BaseRow, FileRow } from './base-row.js'
+import type { FolderContext } from './folder-context.js'
+import { placementProblem } from './folder-context.js'
+import type { ReadResult } from './folder-fs.js'
+import { plan } from './plan.js'
+import type { BaseFact, DiskFact, DocumentFact, Step } from './plan.js'
+import { readOnlyStep } from './read-only.js'
+import type { RelPath } from './rel-path.js'
+import { equalSignature, isRacy } from './signature.js'
+import type { Signature } from './signature.js'
+import { decodeText, encodeText, hashText, tooLarge } from './text-content.js'
+
+/** How long a file that we read or wrote is not read again while its signature stays the same. */
+const JUST_MS = 1_000
+
+/** A readable text file as it was found. */
+export interface DiskText {
+  readonly signature: Signature
+  readonly executable: boolean
+  readonly racy: boolean
+  /** Undefined where the signature alone shows that it is the base's. */
+  readonly content: { readonly text: string; readonly hash: string } | undefined
+}
+
+/** One path with all that is known about it, and the step that follows. */
+export interface Subject {
+  readonly path: RelPath
+  readonly step: Step
+  readonly base: BaseRow | undefined
+  /** Where the base's node is now; without a base, what is shown at the path. */
+  readonly entry: TreeEntry | undefined
+  readonly disk: DiskText | undefined
+  readonly live: TextState | undefined
+  /** Why it is skipped. */
+  readonly reason: string | undefined
+}
+
+export type Gathered = Subject | { readonly path: RelPath; readonly retryAfterMs: number }
+
+interface DiskSide {
+  readonly fact: DiskFact
+  readonly text?: DiskText
+  readonly reason?: string
+}
+
+interface DocumentSide {
+  readonly fact: DocumentFact
+  readonly live?: TextState
+  readonly reason?: string
+}
+
+/**
+ * The base of what is at `path`, with the node that now stands for it: a node that another absorbed hands its place on,
+ * unless the other has one already; a directory that was deleted and made again is the new one.
+ */
+export function currentBase(context: FolderContext, path: RelPath): { base: BaseRow | undefined; entry: TreeEntry | undefined } {
+  const { index, workspace } = context
+  const base = index.at(path)
+  const shown = workspace.tree.at(path)
+  if (base === undefined) return { base, entry: shown !== undefined && index.of(shown.node) === undefined ? shown : undefined }
+  const entry = workspace.tree.get(base.node)
+  if (entry?.node === base.node) return { base, entry }
+  const heir = entry ?? (base.type === 'directory' && shown?.type === 'directory' ? shown : undefined)
+  if (heir === undefined || heir.type !== base.type || index.of(heir.node) !== undefined) return { base, entry: undefined }
+  return { base: { ...base, node: heir.node }, entry: heir }
+}
+
+/** Looks at one path on all three sides and decides its next step. */
+export async function gather(context: FolderContext, path: RelPath): Promise<Gathered> {
+  const { base, entry } = currentBase(context, path)
+  const problem = entry === undefined ? undefined : entryProblem(context, path, base, entry)
+  const disk = await diskSide(context, path, base, entry)
+  if ('retryAfterMs' in disk) return { path, retryAfterMs: disk.retryAfterMs }
+  const document = await documentSide(context, path, base, entry, disk, problem)
+  const fact = base === undefined && disk.text?.content !== undefined ? comparedToDocument(disk, document.live) : disk.fact
+  const step = plan(baseFact(base), fact, document.fact)
+  const reason = disk.reason ?? document.reason
+  const final = context.workspace.rights === 'write' ? step : readOnlyStep(step)
+  return { path, step: final, base, entry, disk: disk.text, live: document.live, reason: reason ?? readOnlyReason(step, final) }
+}
+
+function readOnlyReason(step: Step, final: Step): string | undefined {
+  return step !== final && final === 'skip' ? 'new here, and the link only grants reading' : undefined
+}
+
+function baseFact(base: BaseRow | undefined): BaseFact {
+  if (base === undefined) return undefined
+  return base.type === 'file' ? { type: 'file', executable: base.executable } : { type: 'directory' }
+}
+
+async function diskSide(
+  context: FolderContext,
+  path: RelPath,
+  base: BaseRow | undefined,
+  entry: TreeEntry | undefined
+): Promise<DiskSide | { retryAfterMs: number }> {
+  const fact = context.fs.fact(path)
+  switch (fact.kind) {
+    case 'absent':
+      return { fact: { type: 'absent' } }
+    case 'directory':
+      return { fact: { type: 'directory' } }
+    case 'other':
+      return foreign(`a ${fact.what}`)
+    case 'unreadable':
+      return foreign(fact.reason)
+    case 'file':
+      break
+  }
+  const row = base?.type === 'file' ? base : undefined
+  const isKnown = row?.agreed !== undefined && row.signature !== undefined && equalSignature(row.signature, fact.signature)
+  if (isKnown && (!row.racy || wasJustVerified(context, path))) {
+    const text = { signature: fact.signature, executable: fact.executable, racy: row.racy, content: undefined }
+    return { fact: { type: 'file', content: 'base', executable: fact.executable }, text }
+  }
+  return await readSide(context, path, row, entry)
+}
+
+/** So soon after a look the next one is an echo of our own step; what hides behind an equal signature is found by the next listing. */
+function wasJustVerified({ verifiedAt, clock }: FolderContext, path: RelPath): boolean {
+  const at = verifiedAt.get(path)
+  if (at === undefined) return false
+  if (clock.monotonic() - at < JUST_MS) return true
+  verifiedAt.delete(path)
+  return false
+}
+
+async function readSide(
+  context: FolderContext,
+  path: RelPath,
+  row: FileRow | undefined,
+  entry: TreeEntry | undefined
+): Promise<DiskSide | { retryAfterMs: number }> {
+  const lookedAt = context.clock.now()
+  const last = row?.agreed === undefined ? undefined : encodeText(await context.texts.read(row.doc, row.agreed))
+  const signature = row?.signature
+  const options = last === undefined ? {} : { last: { content: last, ...(signature === undefined ? {} : { signature }) } }
+  const result = await context.fs.read(path, options)
+  if (result.kind !== 'stable') return unreadSide(result)
+  const decoded = decodeText(result.bytes)
+  if ('reason' in decoded) return foreign(decoded.reason)
+  const content = { text: decoded.text, hash: hashText(decoded.text) }
+  const racy = isRacy(result.signature, lookedAt)
+  context.verifiedAt.set(path, context.clock.monotonic())
+  const text: DiskText = { signature: result.signature, executable: result.executable, racy, content }
+  const same = await compare(context, content.hash, row, entry)
+  return { fact: { type: 'file', content: same, executable: result.executable }, text }
+}
+
+function unreadSide(result: Exclude<ReadResult, { kind: 'stable' }>): DiskSide | { retryAfterMs: number } {
+  switch (result.kind) {
+    case 'unstable':
+      return { retryAfterMs: result.retryAfterMs }
+    case 'absent':
+      return { fact: { type: 'absent' } }
+    case 'other':
+      return result.what === 'directory' ? { fact: { type: 'directory' } } : foreign(`a ${result.what}`)
+    case 'unreadable':
+      return foreign(result.reason)
+    case 'too-large':
+      return foreign(tooLarge(result.size))
+  }
+}
+
+function foreign(reason: string): DiskSide {
+  return { fact: { type: 'foreign' }, reason }
+}
+
+async function compare(
+  context: FolderContext,
+  hash: string,
+  row: FileRow | undefined,
+  entry: TreeEntry | undefined
+): Promise<'base' | 'document' | 'other'> {
+  if (row?.agreed?.hash === hash) return 'base'
+  if (entry?.content?.kind !== 'text') return 'other'
+  const live = await context.workspace.readText(entry.content.doc)
+  return hashText(live.text) === hash ? 'document' : 'other'
+}
+
+/** For a file without a base the document that counts is the one read last. */
+function comparedToDocument(disk: DiskSide, live: TextState | undefined): DiskFact {
+  if (disk.fact.type !== 'file') return disk.fact
+  return { ...disk.fact, content: live !== undefined && live.text === disk.text?.content?.text ? 'document' : 'other' }
+}
+
+function entryProblem(context: FolderContext, path: RelPath, base: BaseRow | undefined, entry: TreeEntry): string | undefined {
+  if (base !== undefined && entry.path === path) return undefined
+  const problem = placementProblem(context, entry.path, entry.type === 'directory')
+  if (problem !== undefined) return problem
+  const clash = context.index.clash(entry.path)
+  if (clash === undefined || clash.node === entry.node) return undefined
+  return `this disk takes its name for that of ${clash.path}; rename one of them`
+}
+
+async function documentSide(
+  context: FolderContext,
+  path: RelPath,
+  base: BaseRow | undefined,
+  entry: TreeEntry | undefined,
+  disk: DiskSide,
+  problem: string | undefined
+): Promise<DocumentSide> {
+  if (entry === undefined) return { fact: { type: 'absent' } }
+  if (base === undefined && problem !== undefined) return { fact: { type: 'foreign' }, reason: problem }
+  const moved = base !== undefined && entry.path !== path && problem === undefined
+  const blocked = problem === undefined ? {} : { reason: problem }
+  if (entry.type === 'directory') {
+    const gone = base !== undefined && disk.fact.type !== 'directory'
+    return { fact: { type: 'directory', moved, occupied: gone && isOccupied(context, path, entry) }, ...blocked }
+  }
+  if (entry.content?.kind !== 'text') return { fact: { type: 'foreign' }, reason: 'not text: other files are not synced yet' }
+  const file = await liveFile(context, base?.type === 'file' ? base : undefined, entry, entry.content.doc, disk)
+  return { fact: { type: 'file', moved, content: file.content, executable: entry.executable }, ...file.live, ...blocked }
+}
+
+async function liveFile(
+  context: FolderContext,
+  row: FileRow | undefined,
+  entry: TreeEntry,
+  doc: DocId,
+  disk: DiskSide
+): Promise<{ content: 'base' | 'changed'; live: { live?: TextState } }> {
+  const { textDirty, workspace } = context
+  const agreed = row?.doc === doc ? row.agreed : undefined
+  const compared = disk.fact.type === 'file' && disk.fact.content === 'document'
+  if (agreed !== undefined && !textDirty.has(entry.node) && !compared) return { content: 'base', live: {} }
+  if (row === undefined && disk.fact.type === 'directory') return { content: 'changed', live: {} }
+  textDirty.delete(entry.node)
+  const live = await workspace.readText(doc)
+  const same = agreed !== undefined && hashText(live.text) === agreed.hash
+  if (!same) textDirty.add(entry.node)
+  return { content: same ? 'base' : 'changed', live: { live } }
+}
+
+/** Whether a directory that is gone from the disk shows something in the workspace that the disk never had, or had otherwise. */
+function isOccupied(context: FolderContext, path: RelPath, top: TreeEntry): boolean {
+  const todo: NodeId[] = [top.node]
+  for (const node of todo) {
+    for (const child of context.workspace.tree.children(node)) {
+      const row = context.index.of(child.node)
+      if (row === undefined || row.path !== child.path || !row.path.startsWith(`${path}/`)) return true
+      if (context.textDirty.has(child.node)) return true
+      if (child.type === 'directory') todo.push(child.node)
+    }
+  }
+  return false
+}
+
+/** Whether one text may have become the other by editing: less than half of both differs. */
+export function isAlike(a: string, b: string): boolean {
+  return diffCost(diffText(a, b)) * 2 < a.length + b.length
+}

@@ -1,0 +1,79 @@
+import type { Clock, Logger, NodeId, Workspace } from '@collab/core'
+import type { BaseIndex } from './base-index.js'
+import type { DirtySet } from './dirty-set.js'
+import type { EmitFolderEvent } from './folder-events.js'
+import type { FolderFs } from './folder-fs.js'
+import type { HeldBases } from './held-bases.js'
+import type { IgnoreRules } from './ignore.js'
+import { isLocalEditName } from './read-only.js'
+import type { RelPath } from './rel-path.js'
+import { pathProblem } from './rel-path.js'
+import type { SkippedPaths } from './skipped.js'
+import type { BaseTexts } from './text-content.js'
+
+/** What the parts of one folder's loop share. */
+export interface FolderContext {
+  readonly workspace: Workspace
+  readonly fs: FolderFs
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly emit: EmitFolderEvent
+  readonly index: BaseIndex
+  readonly texts: BaseTexts
+  readonly held: HeldBases
+  readonly dirty: DirtySet<RelPath>
+  readonly skipped: SkippedPaths
+  /** Nodes whose document may differ from its base. */
+  readonly textDirty: Set<NodeId>
+  /** Paths where a file was made anew while the old one was aside: its writer started from nothing. */
+  readonly gaps: Set<RelPath>
+  /** Monotonic time at which a file was last put on disk. */
+  readonly writtenAt: Map<RelPath, number>
+  /** Monotonic time at which a file was read whole, or written, by us. */
+  readonly verifiedAt: Map<RelPath, number>
+  rules: IgnoreRules
+}
+
+/** How paths compare on the folder's file system. */
+export function foldOf(fs: Pick<FolderFs, 'caseSensitive' | 'normalising'>): (path: string) => string {
+  if (!fs.caseSensitive) return (path) => path.normalize('NFC').toLowerCase()
+  return fs.normalising ? (path) => path.normalize('NFC') : (path) => path
+}
+
+/** Whether nothing at this path is synced here. */
+export function isIgnored(context: Pick<FolderContext, 'rules'>, path: RelPath, isDirectory: boolean): boolean {
+  return isLocalEditName(path) || context.rules.ignores(path, isDirectory)
+}
+
+/** Why the workspace's `path` cannot be placed on this disk; undefined when it can. */
+export function placementProblem(context: FolderContext, path: string, isDirectory: boolean): string | undefined {
+  const problem = pathProblem(path)
+  if (problem !== undefined) return `cannot be created here: ${problem}`
+  if (isIgnored(context, path as RelPath, isDirectory)) return 'ignored here'
+  return undefined
+}
+
+/** Marks everything that a change of `node` may touch. */
+export function markNode(context: FolderContext, node: NodeId, text = false): void {
+  const { index, workspace, dirty } = context
+  if (text) context.textDirty.add(node)
+  const row = index.of(node)
+  const entry = workspace.tree.get(node)
+  if (text && entry !== undefined) context.textDirty.add(entry.node)
+  if (row !== undefined) dirty.add(row.path)
+  if (row?.type === 'directory') for (const below of index.below(row.path)) dirty.add(below.path)
+  if (entry !== undefined) markEntries(context, entry.node)
+}
+
+function markEntries(context: FolderContext, top: NodeId): void {
+  const todo = [top]
+  for (const node of todo) {
+    const entry = context.workspace.tree.get(node)
+    if (entry === undefined || entry.path === '') continue
+    if (pathProblem(entry.path) === undefined) context.dirty.add(entry.path as RelPath)
+    else context.skipped.add(entry.path, `cannot be created here: ${pathProblem(entry.path) ?? ''}`)
+    const row = context.index.of(entry.node)
+    if (row !== undefined) context.dirty.add(row.path)
+    if (entry.type === 'directory') for (const child of context.workspace.tree.children(entry.node)) todo.push(child.node)
+  }
+}

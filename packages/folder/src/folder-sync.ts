@@ -1,0 +1,288 @@
+import { Emitter, errorMessage, silentLogger, systemClock } from '@collab/core'
+import type { Clock, Logger, Unsubscribe, Workspace } from '@collab/core'
+import { Apply } from './apply.js'
+import { BaseIndex } from './base-index.js'
+import { DeletionBrake } from './deletion-brake.js'
+import { DirtySet } from './dirty-set.js'
+import type { FolderContext } from './folder-context.js'
+import { foldOf, markNode } from './folder-context.js'
+import type { FolderEvents } from './folder-events.js'
+import type { FolderFs, HeldChange, Hint } from './folder-fs.js'
+import { GoneFiles } from './gone-files.js'
+import { HeldBases } from './held-bases.js'
+import { createIgnoreRules } from './ignore.js'
+import { Ingest } from './ingest.js'
+import type { PlanLine } from './join-plan.js'
+import { Lookout } from './lookout.js'
+import type { Marker } from './marker.js'
+import { Recorder } from './recorder.js'
+import type { RelPath } from './rel-path.js'
+import { RootWatch } from './root-watch.js'
+import { Round } from './round.js'
+import { SkippedPaths } from './skipped.js'
+import { BaseTexts } from './text-content.js'
+
+export interface FolderSyncInit {
+  readonly workspace: Workspace
+  readonly fs: FolderFs
+  /** What the folder's marker must say. @default the workspace's id, any store */
+  readonly marker?: Marker
+  /** The store was rolled back: what disk and workspace agreed on is not to be trusted. @default false */
+  readonly discardBases?: boolean
+  /** Longest wait for peers before files that only this folder has are added to a workspace joined for the first time. @default 3000 */
+  readonly joinWaitMs?: number
+  /** Time between two listings of the whole folder while idle: the net under the watcher. @default 60000 */
+  readonly scanIntervalMs?: number
+  /** @default the system's clock */
+  readonly clock?: Clock
+  /** @default none */
+  readonly logger?: Logger
+}
+
+export interface FolderStatus {
+  /** Files on which disk and workspace agreed. */
+  readonly files: number
+  readonly skipped: readonly { readonly path: string; readonly reason: string }[]
+  /** Paths that are being looked at. */
+  readonly dirty: number
+  /** What waits for `confirm`. */
+  readonly guard?: string
+}
+
+/** After a failure (a full disk under the store, say) the loop tries again. */
+const FAILURE_RETRY_MS = 1_000
+
+/**
+ * Keeps a folder and a workspace equal. Events of either side only mark paths; one worker takes the marked paths and
+ * brings each a step nearer, until there is nothing left to do for it.
+ */
+export class FolderSync {
+  readonly #init: FolderSyncInit
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #emitter: Emitter<FolderEvents>
+  readonly #context: FolderContext
+  readonly #root: RootWatch
+  readonly #lookout: Lookout
+  readonly #ingest: Ingest
+  readonly #recorder: Recorder
+  readonly #round: Round
+  readonly #brakes: readonly DeletionBrake[]
+  readonly #undo: (() => void | Promise<void>)[] = []
+  readonly #lateWrites: HeldChange[] = []
+  #waiters: (() => void)[] = []
+  #working: Promise<void> | undefined
+  #cancelScan: () => void = () => undefined
+  #cancelRetry: () => void = () => undefined
+  #started = false
+  #paused = false
+  #stopped = false
+
+  constructor(init: FolderSyncInit) {
+    const { workspace, fs } = init
+    this.#init = init
+    this.#clock = init.clock ?? systemClock
+    this.#logger = init.logger ?? silentLogger
+    this.#emitter = new Emitter((error) => this.#logger.warn('a listener failed', { reason: errorMessage(error) }))
+    this.#context = {
+      workspace,
+      fs,
+      clock: this.#clock,
+      logger: this.#logger,
+      emit: (name, payload) => this.#emitter.emit(name, payload),
+      index: new BaseIndex(workspace.rows, foldOf(fs)),
+      texts: new BaseTexts(workspace),
+      held: new HeldBases(workspace.rows),
+      dirty: new DirtySet<RelPath>(this.#clock, () => this.#wake()),
+      skipped: new SkippedPaths((path, reason) => this.#emitter.emit('skipped', { path, reason })),
+      textDirty: new Set(),
+      gaps: new Set(),
+      writtenAt: new Map(),
+      verifiedAt: new Map(),
+      rules: createIgnoreRules({ caseSensitive: fs.caseSensitive })
+    }
+    const brake = (side: 'disk' | 'peers'): DeletionBrake =>
+      new DeletionBrake(side, this.#clock, ({ message, count }) => this.#emitter.emit('guard', { message, count }))
+    const [disk, peers] = [brake('disk'), brake('peers')]
+    this.#brakes = [disk, peers]
+    this.#root = new RootWatch(this.#context, init.marker)
+    this.#lookout = new Lookout(this.#context)
+    this.#ingest = new Ingest(this.#context)
+    this.#recorder = new Recorder(this.#context)
+    this.#round = new Round({
+      context: this.#context,
+      ingest: this.#ingest,
+      recorder: this.#recorder,
+      apply: new Apply(this.#context),
+      gone: new GoneFiles(this.#context, disk),
+      disk,
+      peers,
+      joinWaitMs: init.joinWaitMs ?? 3_000
+    })
+  }
+
+  /**
+   * Finishes what a crash interrupted, begins to watch, lists the folder and starts to bring both sides together.
+   *
+   * @throws {CollabError} when the folder's marker is damaged
+   */
+  async start(): Promise<void> {
+    const { workspace, fs, index, held } = this.#context
+    this.#started = true
+    this.#undo.push(fs.onHeldChange((change) => this.#onHeldChange(change)))
+    await index.load()
+    if (this.#init.discardBases === true) await index.clear()
+    if (await this.#root.open()) {
+      await fs.recover()
+      await held.prune(new Set((await fs.trash()).map(({ id }) => id)))
+      await this.#recorder.settleWanted()
+      this.#round.startJoining(index.size === 0)
+    }
+    this.#undo.push(
+      workspace.on('tree', ({ nodes }) => this.#mark(nodes, false)),
+      workspace.on('text', ({ nodes }) => this.#mark(nodes, true)),
+      workspace.on('synced', () => this.#round.endJoining())
+    )
+    await this.#lookout.begin((hint) => this.#onHint(hint))
+    this.#lookout.wantScan()
+    this.#scanLater()
+    this.#wake()
+  }
+
+  /** Finishes the step under way and lets go of everything; may be called twice. */
+  async stop(): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
+    this.#context.dirty.stop()
+    for (const undo of this.#undo.splice(0).reverse()) await undo()
+    this.#root.close()
+    this.#cancelScan()
+    this.#cancelRetry()
+    await this.#lookout.end()
+    await this.#working
+    if (this.#started) await this.#round.noteClean().catch((error: unknown) => this.#logger.warn('no clean end', { reason: errorMessage(error) }))
+    this.#settle()
+  }
+
+  /** What a run would do; changes nothing. */
+  async dryRun(): Promise<readonly PlanLine[]> {
+    if (!this.#started) await this.#context.index.load()
+    await this.#lookout.loadRules()
+    return await this.#round.rehearse(await this.#lookout.everything())
+  }
+
+  /** Lists the whole folder and brings what differs together; resolves when that is done. */
+  async rescan(): Promise<void> {
+    this.#lookout.wantScan(true)
+    this.#wake()
+    await this.settled()
+  }
+
+  /** Resolves when nothing is marked and nothing is under way, or when something stops everything until it is confirmed. */
+  async settled(): Promise<void> {
+    if (this.#isSettled()) return
+    await new Promise<void>((resolve) => this.#waiters.push(resolve))
+  }
+
+  /** Lets go on what a guard stopped. */
+  async confirm(): Promise<void> {
+    for (const path of this.#brakes.flatMap((brake) => brake.confirm())) this.#context.dirty.add(path)
+    if (this.#root.stopped !== undefined) {
+      await this.#root.confirm()
+      this.#round.startJoining(true)
+      this.#lookout.wantScan(true)
+    }
+    this.#wake()
+  }
+
+  on<Name extends keyof FolderEvents>(name: Name, listener: (payload: FolderEvents[Name]) => void): Unsubscribe {
+    return this.#emitter.on(name, listener)
+  }
+
+  status(): FolderStatus {
+    const { index, skipped, dirty } = this.#context
+    const stops = [this.#root.stopped, ...this.#brakes.map(({ stop }) => stop)].flatMap((stop) => stop?.message ?? [])
+    const status = { files: index.files, skipped: skipped.list(), dirty: dirty.waiting }
+    return stops.length === 0 ? status : { ...status, guard: stops.join('\n') }
+  }
+
+  #mark(nodes: readonly Parameters<typeof markNode>[1][], text: boolean): void {
+    for (const node of nodes) markNode(this.#context, node, text)
+  }
+
+  #onHint(hint: Hint): void {
+    if ('rescan' in hint) this.#lookout.wantScan()
+    else for (const path of hint.paths) this.#lookout.markHint(path)
+    this.#wake()
+  }
+
+  #onHeldChange(change: HeldChange): void {
+    this.#lateWrites.push(change)
+    this.#wake()
+  }
+
+  #scanLater(): void {
+    this.#cancelScan = this.#clock.after(this.#init.scanIntervalMs ?? 60_000, () => {
+      this.#lookout.wantScan()
+      this.#wake()
+      this.#scanLater()
+    })
+  }
+
+  #wake(): void {
+    if (this.#working !== undefined || this.#stopped || !this.#started || this.#paused) return
+    this.#working = this.#work()
+  }
+
+  async #work(): Promise<void> {
+    try {
+      while (!this.#stopped && (await this.#turn()));
+      if (!this.#stopped) await this.#round.noteClean()
+    } catch (error) {
+      await this.#afterFailure(error)
+    } finally {
+      this.#working = undefined
+    }
+    if (this.#isSettled()) this.#settle()
+    else if (this.#root.stopped === undefined) this.#resume()
+  }
+
+  /** What was marked while the worker was about to end. */
+  #resume(): void {
+    if (this.#lateWrites.length > 0 || this.#lookout.scanWanted) this.#wake()
+    else this.#context.dirty.rearm()
+  }
+
+  /** One piece of work; false when there is none at the moment. */
+  async #turn(): Promise<boolean> {
+    if (!(await this.#root.check(() => this.#wake()))) return false
+    const late = this.#lateWrites.shift()
+    if (late !== undefined) await this.#ingest.takeHeld(late)
+    else if (this.#lookout.scanWanted) await this.#lookout.scan()
+    else return await this.#round.run(this.#lookout)
+    return true
+  }
+
+  async #afterFailure(error: unknown): Promise<void> {
+    const { index, emit } = this.#context
+    this.#logger.warn('a round failed', { reason: errorMessage(error) })
+    emit('warning', { code: 'folder-failed', message: `syncing the folder failed and is tried again: ${errorMessage(error)}` })
+    await index.load().catch(() => undefined)
+    this.#lookout.wantScan(true)
+    this.#paused = true
+    this.#cancelRetry = this.#clock.after(FAILURE_RETRY_MS, () => {
+      this.#paused = false
+      this.#wake()
+    })
+  }
+
+  #isSettled(): boolean {
+    if (this.#stopped || this.#root.stopped !== undefined) return true
+    const idle = this.#working === undefined && this.#lateWrites.length === 0 && !this.#lookout.scanWanted
+    return this.#started && idle && this.#context.dirty.waiting === 0
+  }
+
+  #settle(): void {
+    for (const waiter of this.#waiters.splice(0)) waiter()
+  }
+}

@@ -1,0 +1,233 @@
+import type { LocalChange, NodeId } from '@collab/core'
+import type { FolderContext } from './folder-context.js'
+import { isIgnored } from './folder-context.js'
+import type { BaseRow } from './base-row.js'
+import type { DeletionBrake } from './deletion-brake.js'
+import { rebased } from './base-index.js'
+import { isAlike } from './facts.js'
+import type { Listing } from './folder-fs.js'
+import { detectRenames } from './rename-detect.js'
+import type { Fresh, Gone, Rename } from './rename-detect.js'
+import type { RelPath } from './rel-path.js'
+import { parentOf } from './rel-path.js'
+import { sameContentState } from './signature.js'
+import type { DiskFact } from './signature.js'
+import { EMPTY_HASH, decodeText, hashText } from './text-content.js'
+
+/** Editors leave a name absent for a moment while they save. */
+export const ABSENT_MS = 150
+/** While a deletion goes on, all of it is waited for, so that it is judged as one; but not longer than this. */
+const WHOLE_DELETION_MS = 2_000
+
+/** What became of the files that are no longer where they were. */
+export interface GoneVerdict {
+  /** Not to be planned in this round. */
+  readonly hold: ReadonlySet<RelPath>
+  /** Paths are marked again at this time. */
+  readonly retryAfterMs: number | undefined
+}
+
+/** Tells renames from deletions, waits until an absence is sure, and lets the brake judge how many there are. */
+export class GoneFiles {
+  readonly #context: FolderContext
+  readonly #brake: DeletionBrake
+  readonly #absentSince = new Map<RelPath, number>()
+
+  constructor(context: FolderContext, brake: DeletionBrake) {
+    this.#context = context
+    this.#brake = brake
+  }
+
+  /** Looks at all marked paths together; moves what was renamed. */
+  async judge(due: readonly RelPath[]): Promise<GoneVerdict> {
+    const paths = new Set([...due, ...this.#context.dirty.paths()])
+    const gone = this.#findGone(paths)
+    if (gone.size === 0) return { hold: new Set(), retryAfterMs: undefined }
+    const fresh = this.#findFresh(paths)
+    if (this.#context.workspace.rights === 'write' && (await this.#moveRenamed([...gone.values()], fresh))) {
+      return { hold: new Set([...gone.keys(), ...fresh.keys()]), retryAfterMs: 0 }
+    }
+    return this.#judgeDeletions(gone, fresh)
+  }
+
+  #findGone(paths: ReadonlySet<RelPath>): Map<RelPath, BaseRow> {
+    const { index, fs } = this.#context
+    const gone = new Map<RelPath, BaseRow>()
+    const look = (path: RelPath): void => {
+      const row = index.at(path)
+      if (row === undefined || gone.has(path) || this.#isOutside(row)) return
+      const fact = fs.fact(path)
+      if (fact.kind === 'absent') this.#addGone(gone, row, paths)
+      else {
+        this.#absentSince.delete(path)
+        this.#brake.release(path)
+      }
+    }
+    for (const path of paths) {
+      look(path)
+      const fact = index.at(path) === undefined ? fs.fact(path) : undefined
+      const before = fact?.kind === 'file' ? index.ofInode(fact.signature.ino) : undefined
+      if (before !== undefined) for (let at: RelPath | '' = before.path; at !== ''; at = parentOf(at)) look(at)
+    }
+    return gone
+  }
+
+  #isOutside(row: BaseRow): boolean {
+    return row.ignored || isIgnored(this.#context, row.path, row.type === 'directory')
+  }
+
+  #addGone(gone: Map<RelPath, BaseRow>, row: BaseRow, marked: ReadonlySet<RelPath>): void {
+    const now = this.#context.clock.monotonic()
+    const rows = row.type === 'directory' ? [row, ...this.#context.index.below(row.path)] : [row]
+    for (const item of rows) {
+      if (this.#isOutside(item)) continue
+      gone.set(item.path, item)
+      if (!this.#absentSince.has(item.path)) this.#absentSince.set(item.path, now)
+      if (!marked.has(item.path)) this.#context.dirty.add(item.path)
+    }
+  }
+
+  #findFresh(paths: ReadonlySet<RelPath>): Map<RelPath, DiskFact> {
+    const fresh = new Map<RelPath, DiskFact>()
+    for (const path of paths) {
+      if (this.#context.index.at(path) !== undefined) continue
+      const fact = this.#context.fs.fact(path)
+      if (fact.kind !== 'file' && fact.kind !== 'directory') continue
+      if (!isIgnored(this.#context, path, fact.kind === 'directory')) fresh.set(path, fact)
+    }
+    return fresh
+  }
+
+  async #moveRenamed(gone: readonly BaseRow[], fresh: ReadonlyMap<RelPath, DiskFact>): Promise<boolean> {
+    if (fresh.size === 0) return false
+    const alive = gone.filter((row) => this.#context.workspace.tree.get(row.node) !== undefined)
+    const texts = new Map<string, string>()
+    const items = await this.#describeFresh(alive, fresh, texts)
+    const olds = new Map(await Promise.all(alive.map(async (row) => [row.path as string, await this.#oldText(row, items)] as const)))
+    const renames = detectRenames(alive.map(describeGone), items, {
+      emptyHash: EMPTY_HASH,
+      alike: (from, to) => alikeTexts(olds.get(from.path), texts.get(to.path))
+    })
+    if (renames.length > 0) await this.#move(renames, fresh)
+    return renames.length > 0
+  }
+
+  /** Reads only the new files that may be one of those that are gone. */
+  async #describeFresh(gone: readonly BaseRow[], fresh: ReadonlyMap<RelPath, DiskFact>, texts: Map<string, string>): Promise<Fresh[]> {
+    const signatures = gone.flatMap((row) => (row.type === 'file' && row.signature !== undefined ? [row.signature] : []))
+    const sizes = new Set(signatures.map(({ size }) => size))
+    const inodes = new Map(signatures.map((signature) => [signature.ino, signature]))
+    const items: Fresh[] = []
+    for (const [path, fact] of fresh) {
+      if (fact.kind === 'directory') items.push({ path, type: 'directory', signature: undefined, hash: undefined })
+      if (fact.kind !== 'file') continue
+      const { signature } = fact
+      const before = inodes.get(signature.ino)
+      const sure = before !== undefined && sameContentState(before, signature)
+      const hash = !sure && (before !== undefined || sizes.has(signature.size)) ? await this.#readHash(path, texts) : undefined
+      items.push({ path, type: 'file', signature, hash })
+    }
+    return items
+  }
+
+  async #readHash(path: RelPath, texts: Map<string, string>): Promise<string | undefined> {
+    const result = await this.#context.fs.read(path)
+    if (result.kind !== 'stable') return undefined
+    const decoded = decodeText(result.bytes)
+    if ('reason' in decoded) return undefined
+    texts.set(path, decoded.text)
+    return hashText(decoded.text)
+  }
+
+  async #oldText(row: BaseRow, items: readonly Fresh[]): Promise<string | undefined> {
+    if (row.type !== 'file' || row.agreed === undefined) return undefined
+    const match = items.some((item) => item.signature !== undefined && item.signature.ino === row.signature?.ino && item.hash !== undefined)
+    return match ? await this.#context.texts.read(row.doc, row.agreed) : undefined
+  }
+
+  async #move(renames: readonly Rename[], fresh: ReadonlyMap<RelPath, DiskFact>): Promise<void> {
+    const { workspace, index, emit, dirty } = this.#context
+    const changes: LocalChange[] = []
+    const moved = new Map<NodeId, BaseRow>()
+    const filesFirst = [...renames].sort((a, b) => Number(a.type === 'directory') - Number(b.type === 'directory'))
+    for (const { from, to, type } of filesFirst) {
+      const row = index.at(from)
+      const entry = row === undefined ? undefined : workspace.tree.get(row.node)
+      if (row === undefined || entry === undefined) continue
+      changes.push({ type: 'move', node: entry.node, path: to })
+      const rows = type === 'directory' ? [row, ...index.below(row.path)] : [row]
+      for (const next of rebased(rows, from, to)) {
+        if (!moved.has(next.node)) moved.set(next.node, withSignature(next, fresh.get(next.path)))
+      }
+    }
+    const before = [...moved.keys()].map((node) => index.of(node)?.path)
+    await workspace.edit(changes, () => index.write([...moved.values()]))
+    for (const path of [...before, ...Array.from(moved.values(), (row) => row.path)]) if (path !== undefined) this.#settle(path, dirty)
+    for (const { from, to } of renames) emit('change', { path: to, what: 'moved', from: 'disk', was: from })
+  }
+
+  #settle(path: RelPath, dirty: FolderContext['dirty']): void {
+    this.#absentSince.delete(path)
+    this.#brake.release(path)
+    dirty.add(path)
+  }
+
+  #judgeDeletions(gone: ReadonlyMap<RelPath, BaseRow>, fresh: ReadonlyMap<RelPath, DiskFact>): GoneVerdict {
+    const now = this.#context.clock.monotonic()
+    const ages = Array.from(gone.keys(), (path) => now - (this.#absentSince.get(path) ?? now))
+    const youngest = ages.reduce((least, age) => Math.min(least, age), Infinity)
+    const oldest = ages.reduce((most, age) => Math.max(most, age), 0)
+    if (youngest < ABSENT_MS && oldest < WHOLE_DELETION_MS) {
+      return { hold: new Set([...gone.keys(), ...fresh.keys()]), retryAfterMs: Math.ceil(ABSENT_MS - youngest) }
+    }
+    const isYoung = (path: RelPath): boolean => now - (this.#absentSince.get(path) ?? now) < ABSENT_MS
+    const listed = this.#listedNames()
+    const unsure = new Set([...gone.keys()].filter((path) => isYoung(path) || listed(path)))
+    const held = this.#applyBrake([...gone.values()].filter((row) => !unsure.has(row.path)))
+    return { hold: new Set([...unsure, ...held]), retryAfterMs: unsure.size > 0 ? ABSENT_MS : undefined }
+  }
+
+  /** A last look: a name that its directory lists is not gone. */
+  #listedNames(): (path: RelPath) => boolean {
+    const listings = new Map<RelPath | '', Listing | undefined>()
+    return (path) => {
+      const directory = parentOf(path)
+      if (!listings.has(directory)) listings.set(directory, this.#context.fs.list(directory))
+      return listings.get(directory)?.entries.has(path) === true
+    }
+  }
+
+  /** Paths that the brake holds: files, and with them the directories that they are in. */
+  #applyBrake(rows: readonly BaseRow[]): ReadonlySet<RelPath> {
+    const { workspace, index } = this.#context
+    if (workspace.rights !== 'write') return new Set()
+    const deleted = rows.filter((row) => row.type === 'file' && workspace.tree.get(row.node) !== undefined).map((row) => row.path)
+    const admitted = this.#brake.admit(deleted, index.files)
+    const held = new Set<RelPath>()
+    for (const path of deleted) {
+      if (admitted.has(path)) continue
+      for (let at: RelPath | '' = path; at !== ''; at = parentOf(at)) held.add(at)
+    }
+    return held
+  }
+
+  /** The path's fate is decided. */
+  forget(path: RelPath): void {
+    this.#absentSince.delete(path)
+  }
+}
+
+function describeGone(row: BaseRow): Gone {
+  if (row.type === 'directory') return { path: row.path, type: 'directory', signature: undefined, hash: undefined }
+  return { path: row.path, type: 'file', signature: row.signature, hash: row.agreed?.hash }
+}
+
+function alikeTexts(before: string | undefined, after: string | undefined): boolean {
+  return before !== undefined && after !== undefined && isAlike(before, after)
+}
+
+/** A rename moves nothing but the change time: the file need not be read again. */
+function withSignature(row: BaseRow, fact: DiskFact | undefined): BaseRow {
+  if (row.type !== 'file' || fact?.kind !== 'file' || row.signature === undefined || row.racy) return row
+  return sameContentState(row.signature, fact.signature) ? { ...row, signature: fact.signature } : row
+}

@@ -1,0 +1,177 @@
+import type { FolderContext } from './folder-context.js'
+import { isIgnored } from './folder-context.js'
+import type { Hint, Listing } from './folder-fs.js'
+import { IGNORE_FILE, createIgnoreRules } from './ignore.js'
+import type { RelPath } from './rel-path.js'
+import { pathProblem } from './rel-path.js'
+import { FolderMissingError } from './scan.js'
+import { equalSignature } from './signature.js'
+import type { DiskFact } from './signature.js'
+import { decodeText } from './text-content.js'
+
+/** Finds what to look at: by hints of the watcher, by listing the folder, and by walking the tree. */
+export class Lookout {
+  readonly #context: FolderContext
+  #onHint: (hint: Hint) => void = () => undefined
+  #stopWatching: (() => Promise<void>) | undefined
+  #scanWanted = false
+  #treeSeen = false
+  #rulesText: string | undefined
+
+  constructor(context: FolderContext) {
+    this.#context = context
+  }
+
+  get scanWanted(): boolean {
+    return this.#scanWanted
+  }
+
+  /** @param tree compare the workspace's tree with the bases too, not only the disk */
+  wantScan(tree = false): void {
+    this.#scanWanted = true
+    if (tree) this.#treeSeen = false
+  }
+
+  /** Reads the ignore rules and watches the folder by them. */
+  async begin(onHint: (hint: Hint) => void): Promise<void> {
+    this.#onHint = onHint
+    await this.loadRules()
+    await this.#watch()
+  }
+
+  async end(): Promise<void> {
+    await this.#stopWatching?.()
+    this.#stopWatching = undefined
+  }
+
+  /** True when the rules are other ones than before. */
+  async loadRules(): Promise<boolean> {
+    const { fs, emit } = this.#context
+    const result = await fs.read(IGNORE_FILE as RelPath, { last: { content: this.#rulesText ?? '' } })
+    const decoded = result.kind === 'stable' ? decodeText(result.bytes) : { text: '' }
+    if (result.kind === 'unstable') this.#context.dirty.add(IGNORE_FILE as RelPath, result.retryAfterMs)
+    if (result.kind === 'unstable' || 'reason' in decoded || decoded.text === (this.#rulesText ?? '')) return false
+    this.#rulesText = decoded.text
+    this.#context.rules = createIgnoreRules({ text: decoded.text, caseSensitive: fs.caseSensitive })
+    const [refused] = this.#context.rules.refused
+    if (refused !== undefined) emit('warning', { code: 'ignore-rules', message: `${IGNORE_FILE}: ${refused}` })
+    return true
+  }
+
+  /** After the ignore file changed: watch by the new rules and look at everything again. */
+  async reloadRules(): Promise<void> {
+    if (!(await this.loadRules())) return
+    await this.end()
+    await this.#watch()
+    this.wantScan(true)
+  }
+
+  /** A path, and where it is a directory what is below it. */
+  markHint(path: RelPath): void {
+    const { index, dirty, fs } = this.#context
+    dirty.add(path)
+    if (index.at(path)?.type === 'directory') for (const row of index.below(path)) dirty.add(row.path)
+    if (fs.fact(path).kind === 'directory') this.#markUnknown(path)
+  }
+
+  /** Lists the folder and marks what differs from the bases. */
+  async scan(): Promise<void> {
+    this.#scanWanted = false
+    this.#context.verifiedAt.clear()
+    const listing = await this.#list()
+    if (listing === undefined) return
+    for (const { path, reason } of listing.skipped) this.#context.skipped.add(path, reason)
+    for (const path of this.#differences(listing)) this.#context.dirty.add(path)
+    if (this.#treeSeen) return
+    this.#treeSeen = true
+    for (const path of await this.#unplaced()) this.#context.dirty.add(path)
+  }
+
+  /** Every path that either side has. */
+  async everything(): Promise<readonly RelPath[]> {
+    const listing = await this.#list()
+    const paths = new Set<RelPath>(listing?.entries.keys())
+    for (const row of this.#context.index.all()) paths.add(row.path)
+    for (const { path } of this.#context.workspace.tree.entries()) if (pathProblem(path) === undefined) paths.add(path as RelPath)
+    await this.#markTexts()
+    return [...paths]
+  }
+
+  async #watch(): Promise<void> {
+    const { fs, rules, emit } = this.#context
+    try {
+      this.#stopWatching = await fs.watch((hint) => this.#onHint(hint), rules)
+    } catch (error) {
+      if (!(error instanceof FolderMissingError)) throw error
+      emit('warning', { code: 'not-watched', message: error.message })
+    }
+  }
+
+  async #list(): Promise<Listing | undefined> {
+    try {
+      return await this.#context.fs.scan(this.#context.rules)
+    } catch (error) {
+      if (error instanceof FolderMissingError) return undefined
+      throw error
+    }
+  }
+
+  *#differences({ entries }: Listing): Generator<RelPath> {
+    const { index } = this.#context
+    for (const row of index.all()) {
+      const fact = entries.get(row.path)
+      if (fact === undefined || !this.#isUnchanged(row.path, fact)) yield row.path
+    }
+    for (const path of entries.keys()) if (index.at(path) === undefined) yield path
+  }
+
+  #isUnchanged(path: RelPath, fact: DiskFact): boolean {
+    const row = this.#context.index.at(path)
+    if (row === undefined || row.ignored) return false
+    if (row.type === 'directory') return fact.kind === 'directory'
+    if (fact.kind !== 'file' || row.racy || row.signature === undefined) return false
+    return equalSignature(row.signature, fact.signature) && row.executable === fact.executable
+  }
+
+  /** Once per run: what the workspace shows otherwise than the bases say. */
+  async #unplaced(): Promise<readonly RelPath[]> {
+    const { index, workspace } = this.#context
+    const paths: RelPath[] = []
+    await this.#markTexts()
+    for (const row of index.all()) {
+      const entry = workspace.tree.get(row.node)
+      const text = row.type === 'file' && (this.#context.textDirty.has(row.node) || row.executable !== entry?.executable)
+      if (entry?.path !== row.path || entry.node !== row.node || text) paths.push(row.path)
+    }
+    for (const entry of workspace.tree.entries()) {
+      if (index.of(entry.node) !== undefined) continue
+      const problem = pathProblem(entry.path)
+      if (problem === undefined) paths.push(entry.path as RelPath)
+      else this.#context.skipped.add(entry.path, `cannot be created here: ${problem}`)
+    }
+    return paths
+  }
+
+  /** Without the note that every document is on disk, each must be compared. */
+  async #markTexts(): Promise<void> {
+    const { index, workspace, textDirty } = this.#context
+    if ((await index.cleanMark()) === cleanMarkOf(workspace.status().entries)) return
+    for (const row of index.all()) if (row.type === 'file') textDirty.add(row.node)
+  }
+
+  #markUnknown(directory: RelPath): void {
+    const { fs, index, dirty } = this.#context
+    const todo = [directory]
+    for (const path of todo) {
+      for (const [child, fact] of fs.list(path)?.entries ?? []) {
+        if (isIgnored(this.#context, child, fact.kind === 'directory')) continue
+        if (index.at(child) === undefined) dirty.add(child)
+        if (fact.kind === 'directory') todo.push(child)
+      }
+    }
+  }
+}
+
+export function cleanMarkOf(entries: number): string {
+  return `1 ${entries}`
+}

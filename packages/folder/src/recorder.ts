@@ -1,0 +1,118 @@
+import type { NodeId } from '@collab/core'
+import type { BaseRow, FileRow } from './base-row.js'
+import { pushedRing } from './base-row.js'
+import type { Subject } from './facts.js'
+import type { FolderContext } from './folder-context.js'
+import type { RelPath } from './rel-path.js'
+import { equalSignature, isRacy } from './signature.js'
+import type { Signature } from './signature.js'
+import { decodeText, encodeText, hashText } from './text-content.js'
+
+/** Readings of a file that a crash left in doubt. */
+const MAX_READS = 20
+
+/** Records what disk and workspace agree on, where neither has to change. */
+export class Recorder {
+  readonly #context: FolderContext
+
+  constructor(context: FolderContext) {
+    this.#context = context
+  }
+
+  async record(subjects: readonly Subject[]): Promise<void> {
+    const rows: BaseRow[] = []
+    const dropped: NodeId[] = []
+    for (const subject of subjects) {
+      if (subject.step === 'forget') this.#forget(subject, dropped)
+      const row = subject.step === 'adopt' ? adopted(subject) : subject.step === 'nothing' ? this.#refreshed(subject) : undefined
+      if (row !== undefined) rows.push(row)
+      if (subject.step === 'adopt' && subject.entry !== undefined) this.#context.textDirty.add(subject.entry.node)
+    }
+    if (rows.length + dropped.length > 0) await this.#context.index.save(rows, dropped)
+  }
+
+  /** A file equal to what was about to be put on disk when the last run ended is ours; any other stays what it is. */
+  async settleWanted(): Promise<void> {
+    const rows: BaseRow[] = []
+    const dropped: NodeId[] = []
+    for (const row of this.#context.index.all()) {
+      if (row.type !== 'file' || row.wanted === undefined) continue
+      const settled = await this.#settleRow(row, row.wanted)
+      if (settled === undefined) dropped.push(row.node)
+      else rows.push(settled)
+    }
+    if (rows.length + dropped.length > 0) await this.#context.index.save(rows, dropped)
+  }
+
+  #forget({ path, base, entry }: Subject, dropped: NodeId[]): void {
+    const { index, dirty } = this.#context
+    const stored = index.at(path)?.node ?? base?.node
+    if (stored !== undefined) dropped.push(stored)
+    if (entry !== undefined && entry.path !== path) dirty.add(entry.path as RelPath)
+  }
+
+  #refreshed({ path, base, disk }: Subject): BaseRow | undefined {
+    if (base === undefined) return undefined
+    const moved = this.#context.index.at(path)?.node !== base.node
+    if (base.type === 'directory' || disk === undefined) return moved ? base : undefined
+    const same = base.signature !== undefined && equalSignature(base.signature, disk.signature) && base.racy === disk.racy
+    return same && !moved ? undefined : { ...base, signature: disk.signature, racy: disk.racy }
+  }
+
+  async #settleRow(row: FileRow, wanted: NonNullable<FileRow['wanted']>): Promise<FileRow | undefined> {
+    const found = await this.#readWanted(row, wanted)
+    if (found?.hash === wanted.hash) {
+      const agreed = { version: wanted.version, hash: wanted.hash }
+      const ring = row.doc === wanted.doc ? pushedRing(row) : []
+      return { ...row, doc: wanted.doc, agreed, ring, wanted: undefined, signature: found.signature, racy: found.racy }
+    }
+    if (row.agreed === undefined) return undefined
+    const ring = row.doc === wanted.doc ? [{ version: wanted.version, hash: wanted.hash }, ...row.ring] : row.ring
+    return { ...row, ring, wanted: undefined }
+  }
+
+  async #readWanted(row: FileRow, wanted: NonNullable<FileRow['wanted']>): Promise<{ hash: string; signature: Signature; racy: boolean } | undefined> {
+    const { fs, texts, clock } = this.#context
+    if (fs.fact(row.path).kind !== 'file') return undefined
+    const content = encodeText(await texts.read(wanted.doc, wanted))
+    for (let attempt = 0; attempt < MAX_READS; attempt++) {
+      const lookedAt = clock.now()
+      const result = await fs.read(row.path, { last: { content } })
+      if (result.kind === 'unstable') {
+        await new Promise<void>((resolve) => void clock.after(result.retryAfterMs, resolve))
+        continue
+      }
+      if (result.kind !== 'stable') return undefined
+      const decoded = decodeText(result.bytes)
+      if ('reason' in decoded) return undefined
+      return { hash: hashText(decoded.text), signature: result.signature, racy: isRacy(result.signature, lookedAt) }
+    }
+    return undefined
+  }
+}
+
+function adopted({ path, base, entry, disk, live }: Subject): BaseRow | undefined {
+  if (entry === undefined) return undefined
+  if (entry.type === 'directory') return { type: 'directory', path, node: entry.node, ignored: false }
+  if (disk === undefined || entry.content?.kind !== 'text') return undefined
+  const { signature, racy, executable } = disk
+  const known = base?.type === 'file' ? base : undefined
+  if (known !== undefined && (disk.content === undefined || disk.content.hash === known.agreed?.hash)) {
+    return { ...known, executable, signature, racy }
+  }
+  if (live === undefined || disk.content === undefined) return undefined
+  return {
+    type: 'file',
+    path,
+    node: entry.node,
+    doc: entry.content.doc,
+    agreed: { version: live.version, hash: disk.content.hash },
+    signature,
+    racy,
+    // Without a base a mode that is set on either side is taken for meant.
+    executable: known?.executable ?? (executable && entry.executable),
+    ring: [],
+    wanted: undefined,
+    ignored: false
+  }
+}

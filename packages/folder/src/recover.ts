@@ -1,0 +1,89 @@
+import { readdirSync, unlinkSync } from 'node:fs'
+import { errorMessage } from '@collab/core'
+import type { Logger } from '@collab/core'
+import { lookAtPath } from './disk-fact.js'
+import type { RecoverReport } from './folder-fs.js'
+import type { RelPath } from './rel-path.js'
+import { pathProblem } from './rel-path.js'
+import { bringBack } from './relocate.js'
+import { sameContentState } from './signature.js'
+import type { TrashNote } from './trash.js'
+import type { DiskContext } from './write.js'
+import { tempAnchor } from './write.js'
+
+interface OpenNote {
+  readonly id: string
+  readonly note: TrashNote
+}
+
+/** Finishes or undoes what a run left in the middle; see `FolderFs.recover`. */
+export async function recover(context: DiskContext, logger: Logger): Promise<RecoverReport> {
+  const temporary = clearTemporary(context)
+  const restored: RelPath[] = []
+  for (const { id, open, note } of context.trash.notes()) {
+    if (!open || pathProblem(note.path) !== undefined) continue
+    try {
+      if (finishOrUndo(context, { id, note })) restored.push(note.path as RelPath)
+    } catch (error) {
+      logger.warn('a displaced file could not be brought back', { path: note.path, error: errorMessage(error) })
+    }
+  }
+  return { temporary, restored, recovered: await deliverNews(context) }
+}
+
+function clearTemporary(context: DiskContext): number {
+  using temps = tempAnchor(context.root)
+  const names = readdirSync(temps.at)
+  for (const name of names) unlinkSync(temps.entry(name))
+  return names.length
+}
+
+/** Whether the file is back where it was. */
+function finishOrUndo(context: DiskContext, { id, note }: OpenNote): boolean {
+  const state = context.trash.stateOf(id)
+  if (state === undefined) {
+    context.trash.abandon(id)
+    return false
+  }
+  if (note.why === 'moved') return finishMove(context, { id, note })
+  const complete = note.why === 'removed' && sameContentState(state, note.seen)
+  const back = !complete && isAbsent(context, note.path) && bringBack(context, id, note.path as RelPath)
+  if (back) context.trash.abandon(id)
+  else context.trash.finish(id)
+  return back
+}
+
+/** The old name was taken away; the new one was made before that. */
+function finishMove(context: DiskContext, { id, note }: OpenNote): boolean {
+  const arrived = note.to === undefined ? undefined : lookAtPath(context.root, note.to as RelPath, context.spelling)
+  const state = context.trash.stateOf(id)
+  if (arrived?.kind === 'file' && state !== undefined && arrived.signature.ino === state.ino) {
+    context.trash.drop(id)
+    return false
+  }
+  const back = isAbsent(context, note.path) && bringBack(context, id, note.path as RelPath)
+  if (back) context.trash.abandon(id)
+  else context.trash.finish(id)
+  return back
+}
+
+function isAbsent(context: DiskContext, path: string): boolean {
+  return lookAtPath(context.root, path as RelPath, context.spelling).kind === 'absent'
+}
+
+/** Displaced files of earlier runs: news are handed over, and those that a program may still have open are watched again. */
+async function deliverNews(context: DiskContext): Promise<number> {
+  let recovered = 0
+  for (const { id, open, note } of context.trash.notes()) {
+    const state = context.trash.stateOf(id)
+    if (open) continue
+    if (state === undefined) {
+      context.trash.drop(id)
+      continue
+    }
+    const delivered = sameContentState(state, note.seen) ? undefined : await context.held.deliver(id, note, 'recovered')
+    if (delivered !== undefined) recovered++
+    if (note.why === 'replaced' || !sameContentState(state, note.seen)) context.held.hold(id, delivered ?? note)
+  }
+  return recovered
+}

@@ -1,0 +1,215 @@
+import type { Apply } from './apply.js'
+import type { DeletionBrake } from './deletion-brake.js'
+import { gather } from './facts.js'
+import type { Subject } from './facts.js'
+import type { FolderContext } from './folder-context.js'
+import { isIgnored } from './folder-context.js'
+import type { GoneFiles } from './gone-files.js'
+import { IGNORE_FILE } from './ignore.js'
+import type { Ingest } from './ingest.js'
+import { planLines } from './join-plan.js'
+import type { PlanLine, PlannedPath } from './join-plan.js'
+import type { Lookout } from './lookout.js'
+import { cleanMarkOf } from './lookout.js'
+import { isPut, isTake } from './plan.js'
+import type { Recorder } from './recorder.js'
+import type { RelPath } from './rel-path.js'
+
+/** Paths of one round. */
+const ROUND_PATHS = 2_000
+/** UTF-16 units of text held by one round. */
+const ROUND_UNITS = 16 * 1024 * 1024
+/** Steps in a row for one path: a few bring any path to rest, so more mean that the two sides do not hear each other. */
+const MAX_STEPS = 50
+const RESTLESS_RETRY_MS = 5_000
+
+export interface RoundParts {
+  readonly context: FolderContext
+  readonly ingest: Ingest
+  readonly recorder: Recorder
+  readonly apply: Apply
+  readonly gone: GoneFiles
+  readonly disk: DeletionBrake
+  readonly peers: DeletionBrake
+  readonly joinWaitMs: number
+}
+
+/**
+ * One round: looks at the paths that are due, and takes one step for each. What the disk has to say goes first; only
+ * a round in which it has nothing to say changes the disk.
+ */
+export class Round {
+  readonly #parts: RoundParts
+  readonly #context: FolderContext
+  /** Until then files that only the disk has wait for what peers have. */
+  #joiningUntil: number | undefined
+  readonly #joining = new Set<RelPath>()
+  readonly #steps = new Map<RelPath, number>()
+
+  constructor(parts: RoundParts) {
+    this.#parts = parts
+    this.#context = parts.context
+  }
+
+  startJoining(isNew: boolean): void {
+    const { workspace, clock } = this.#context
+    if (!isNew || this.#parts.joinWaitMs <= 0 || workspace.status().peers.some(({ synced }) => synced)) return
+    this.#joiningUntil = clock.monotonic() + this.#parts.joinWaitMs
+  }
+
+  endJoining(): void {
+    this.#joiningUntil = undefined
+    for (const path of this.#joining) this.#context.dirty.add(path)
+    this.#joining.clear()
+  }
+
+  /** False when nothing was due. */
+  async run(lookout: Lookout): Promise<boolean> {
+    const due = this.#context.dirty.take(ROUND_PATHS)
+    if (due.length === 0) return false
+    const { hold, retryAfterMs } = await this.#parts.gone.judge(due)
+    for (const path of due) if (hold.has(path) && retryAfterMs !== undefined) this.#context.dirty.add(path, retryAfterMs)
+    const subjects = await this.#gather(due.filter((path) => !hold.has(path)))
+    await this.#step(subjects)
+    if (subjects.some(({ path, step }) => path === IGNORE_FILE && step !== 'skip')) await lookout.reloadRules()
+    return true
+  }
+
+  /** The steps that would be taken first. */
+  async rehearse(paths: readonly RelPath[]): Promise<readonly PlanLine[]> {
+    const { dirty, clock, workspace } = this.#context
+    const planned: PlannedPath[] = []
+    for (const path of paths) {
+      if (this.#isOutside(path)) continue
+      let result = await gather(this.#context, path)
+      for (let wait = 0; 'retryAfterMs' in result && wait < 10; wait++) {
+        const { retryAfterMs } = result
+        await new Promise<void>((resolve) => void clock.after(retryAfterMs, resolve))
+        result = await gather(this.#context, path)
+      }
+      if ('retryAfterMs' in result) continue
+      const shown = workspace.tree.at(path) !== undefined
+      planned.push({ path, step: result.step, known: result.base !== undefined, shown, reason: result.reason })
+    }
+    if (dirty.waiting === 0) this.#context.textDirty.clear()
+    return planLines(planned.filter(({ step, shown, known }) => step !== 'nothing' || shown || known))
+  }
+
+  /** Notes that every document is on disk as it is, so that the next start need not compare them. */
+  async noteClean(): Promise<void> {
+    const { dirty, textDirty, index, workspace } = this.#context
+    if (dirty.waiting > 0 || Array.from(textDirty).some((node) => index.of(node) !== undefined)) return
+    const mark = cleanMarkOf(workspace.status().entries)
+    if ((await index.cleanMark()) !== mark) await index.setCleanMark(mark)
+  }
+
+  async #gather(paths: readonly RelPath[]): Promise<Subject[]> {
+    const subjects: Subject[] = []
+    let units = 0
+    for (const [at, path] of paths.entries()) {
+      if (units > ROUND_UNITS) {
+        for (const rest of paths.slice(at)) this.#context.dirty.add(rest)
+        break
+      }
+      if (this.#isRestless(path) || (await this.#setAside(path))) continue
+      const result = await gather(this.#context, path)
+      if ('retryAfterMs' in result) {
+        this.#context.dirty.add(path, Math.max(1, result.retryAfterMs))
+        continue
+      }
+      units += (result.disk?.content?.text.length ?? 0) + (result.live?.text.length ?? 0)
+      subjects.push(result)
+    }
+    return subjects
+  }
+
+  /** A path that takes step after step without coming to rest waits, and others go on. */
+  #isRestless(path: RelPath): boolean {
+    const steps = this.#steps.get(path) ?? 0
+    if (steps < MAX_STEPS) return false
+    this.#steps.delete(path)
+    this.#context.dirty.add(path, RESTLESS_RETRY_MS, true)
+    this.#context.logger.warn('a path does not come to rest', { path })
+    return true
+  }
+
+  #countSteps({ path, step }: Subject): void {
+    if (step === 'nothing' || step === 'skip') this.#steps.delete(path)
+    else this.#steps.set(path, (this.#steps.get(path) ?? 0) + 1)
+  }
+
+  #isOutside(path: RelPath): boolean {
+    const { fs, index } = this.#context
+    return isIgnored(this.#context, path, index.at(path)?.type === 'directory' || fs.fact(path).kind === 'directory')
+  }
+
+  /** Paths under an ignore rule keep their base, but nothing on either side counts until the rule is gone. */
+  async #setAside(path: RelPath): Promise<boolean> {
+    const { index, fs, dirty } = this.#context
+    const row = index.at(path)
+    const outside = this.#isOutside(path)
+    if (row !== undefined && outside && !row.ignored) await index.save([{ ...row, ignored: true }])
+    if (row === undefined || outside || !row.ignored) return outside
+    if (fs.fact(path).kind === 'absent') await index.save([], [row.node])
+    else await index.save([{ ...row, ignored: false }])
+    dirty.add(path)
+    return true
+  }
+
+  async #step(subjects: readonly Subject[]): Promise<void> {
+    const { recorder, ingest, apply } = this.#parts
+    for (const subject of subjects) {
+      this.#noteSkipped(subject)
+      this.#countSteps(subject)
+    }
+    await recorder.record(subjects)
+    const takes = this.#waitForPeers(subjects.filter(({ step, path }) => isTake(step) && !ingest.isExhausted(path)))
+    const puts = this.#brakePeers(subjects.filter(({ step }) => isPut(step)))
+    if (takes.length > 0) await this.#take(takes)
+    else await apply.put(puts)
+    const again = takes.length > 0 ? [...takes, ...puts] : []
+    for (const { path } of [...again, ...subjects.filter(({ step }) => step === 'adopt' || step === 'forget')]) this.#context.dirty.add(path)
+  }
+
+  async #take(takes: readonly Subject[]): Promise<void> {
+    const { ingest, disk, gone } = this.#parts
+    for (const { path, step, base } of takes) {
+      gone.forget(path)
+      if (step !== 'delete') continue
+      const rows = base?.type === 'directory' ? this.#context.index.below(path) : [base]
+      for (const row of rows) if (row?.type === 'file') disk.done(row.path)
+    }
+    await ingest.take(takes)
+  }
+
+  #noteSkipped({ path, step, reason }: Subject): void {
+    const { skipped } = this.#context
+    if (reason !== undefined && (step === 'skip' || step === 'nothing')) skipped.add(path, reason)
+    else if (step === 'nothing') skipped.delete(path)
+  }
+
+  /** New files of a folder that joins for the first time: a peer may have the same. */
+  #waitForPeers(takes: readonly Subject[]): Subject[] {
+    const { clock, dirty } = this.#context
+    const leftMs = (this.#joiningUntil ?? 0) - clock.monotonic()
+    if (this.#joiningUntil === undefined) return [...takes]
+    if (leftMs <= 0) this.#joiningUntil = undefined
+    if (leftMs <= 0) return [...takes]
+    for (const { path, base } of takes) {
+      if (base !== undefined) continue
+      this.#joining.add(path)
+      dirty.add(path, leftMs)
+    }
+    return takes.filter(({ base }) => base !== undefined)
+  }
+
+  #brakePeers(puts: readonly Subject[]): Subject[] {
+    const { peers } = this.#parts
+    const removed = puts.filter(({ step, base }) => step === 'remove' && base?.type === 'file').map(({ path }) => path)
+    for (const { path, step } of puts) if (step !== 'remove') peers.release(path)
+    if (removed.length === 0) return [...puts]
+    const admitted = peers.admit(removed, this.#context.index.files)
+    for (const path of admitted) peers.done(path)
+    return puts.filter(({ path, step }) => step !== 'remove' || admitted.has(path))
+  }
+}

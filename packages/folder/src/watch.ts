@@ -1,0 +1,122 @@
+import { statfsSync } from 'node:fs'
+import { Worker } from 'node:worker_threads'
+import type { Clock, Logger } from '@collab/core'
+import { errorMessage } from '@collab/core'
+import type { Hint } from './folder-fs.js'
+import type { IgnoreRules } from './ignore.js'
+import type { RelPath } from './rel-path.js'
+import type { Spelling } from './spelling.js'
+import type { WatchInit, WatchReport } from './watch-worker.js'
+
+export interface WatchOptions {
+  readonly root: string
+  readonly rules: IgnoreRules
+  readonly spelling: Spelling
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly onHint: (hint: Hint) => void
+}
+
+/** NFS, SMB (two), 9p, FUSE: changes made elsewhere give no events here. */
+const EVENTLESS_TYPES = new Set([0x6969, 0xff534d42, 0xfe534d42, 0x01021997, 0x65735546])
+const POLL_MS = 15_000
+/** A watcher that dies at once each time would otherwise spin. */
+const RESTART_MS = 1000
+
+/** Watches the tree in a thread of its own, where a busy main thread cannot make it miss events. */
+export async function startWatch(options: WatchOptions): Promise<() => Promise<void>> {
+  const watcher = new ThreadedWatcher(options)
+  await watcher.start()
+  return () => watcher.stop()
+}
+
+class ThreadedWatcher {
+  readonly #options: WatchOptions
+  #worker: Worker | undefined
+  #stopped = false
+  #cancelPoll: () => void = () => undefined
+  #cancelRestart: () => void = () => undefined
+
+  constructor(options: WatchOptions) {
+    this.#options = options
+  }
+
+  async start(): Promise<void> {
+    await this.#startThread()
+    if (isEventless(this.#options.root)) this.#pollLater()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#cancelPoll()
+    this.#cancelRestart()
+    await this.#worker?.terminate()
+  }
+
+  #startThread(): Promise<void> {
+    const { root, rules } = this.#options
+    const workerData: WatchInit = {
+      root,
+      patterns: rules.patterns,
+      caseSensitive: rules.caseSensitive,
+      recursive: process.platform === 'darwin' || process.platform === 'win32'
+    }
+    const file = import.meta.url.endsWith('.ts') ? './watch-worker.ts' : './watch-worker.js'
+    const worker = new Worker(new URL(file, import.meta.url), { workerData, execArgv: [] })
+    this.#worker = worker
+    return new Promise((resolve, reject) => {
+      worker.on('message', (report: WatchReport) => (report.kind === 'ready' ? resolve() : this.#onReport(report)))
+      worker.once('error', (error) => {
+        reject(error)
+        this.#died(error)
+      })
+      worker.once('exit', () => reject(new Error('the watcher ended')))
+    })
+  }
+
+  #onReport(report: Exclude<WatchReport, { kind: 'ready' }>): void {
+    if (this.#stopped) return
+    if (report.kind === 'rescan') return this.#options.onHint({ rescan: true, reason: report.reason })
+    const paths = report.paths.flatMap((diskPath) => this.#pathOf(diskPath) ?? [])
+    if (paths.length > 0) this.#options.onHint({ paths: [...new Set(paths)] })
+  }
+
+  /** The path of a name on the disk, whose spelling is learnt on the way. */
+  #pathOf(diskPath: string): RelPath | undefined {
+    const { spelling } = this.#options
+    let path: RelPath | '' = ''
+    for (const diskName of diskPath.split('/')) {
+      const next = spelling.pathOf(path, diskName)
+      if (next === undefined) return undefined
+      if (next.normalize('NFC') !== next || diskName.normalize('NFC') !== diskName) spelling.learn(next, diskName)
+      path = next
+    }
+    return path === '' ? undefined : path
+  }
+
+  #died(error: unknown): void {
+    if (this.#stopped) return
+    this.#options.logger.warn('the watcher ended and is started again', { error: errorMessage(error) })
+    this.#cancelRestart = this.#options.clock.after(RESTART_MS, () => {
+      this.#startThread().then(
+        () => this.#options.onHint({ rescan: true, reason: 'the watcher was started again' }),
+        () => undefined
+      )
+    })
+  }
+
+  #pollLater(): void {
+    this.#cancelPoll = this.#options.clock.after(POLL_MS, () => {
+      this.#options.onHint({ rescan: true, reason: 'this file system does not report changes made elsewhere' })
+      this.#pollLater()
+    })
+  }
+}
+
+function isEventless(root: string): boolean {
+  try {
+    return EVENTLESS_TYPES.has(statfsSync(root).type)
+  } catch {
+    return false
+  }
+}

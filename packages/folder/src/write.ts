@@ -1,0 +1,273 @@
+import type { BigIntStats } from 'node:fs'
+import { fchmodSync, fchownSync, fstatSync, lstatSync, renameSync, unlinkSync } from 'node:fs'
+import type { Clock } from '@collab/core'
+import type { Anchor } from './anchor.js'
+import { diskReason, errorCode, makeAnchor, openAnchor } from './anchor.js'
+import { signatureOf } from './disk-fact.js'
+import { linkNew, moveBack, syncAndClose, syncDirectory, unlinkIfThere, writeNew } from './durable.js'
+import type { Blocked, HeldId, ReplaceOptions, ReplaceResult } from './folder-fs.js'
+import type { HeldInodes } from './held.js'
+import type { RelPath } from './rel-path.js'
+import { CONTROL_DIRECTORY } from './rel-path.js'
+import type { Signature } from './signature.js'
+import { equalSignature, sameContentState } from './signature.js'
+import type { Spelling } from './spelling.js'
+import type { Trash, TrashNote } from './trash.js'
+import { TEMP_DIRECTORY } from './trash.js'
+
+/** What every operation that writes needs. */
+export interface DiskContext {
+  readonly root: string
+  readonly spelling: Spelling
+  readonly clock: Clock
+  readonly trash: Trash
+  readonly held: HeldInodes
+  /** Permissions of a new file here, as the user's umask has them. */
+  readonly newFileMode: number
+}
+
+/** Permissions without the set-user-id kind: what a peer wrote must not run as the owner. */
+const PERMISSIONS = 0o777n
+
+export function blocked(error: unknown): Blocked {
+  return { kind: 'blocked', reason: diskReason(error) }
+}
+
+export function tempAnchor(root: string): Anchor {
+  return openAnchor(root, [CONTROL_DIRECTORY, TEMP_DIRECTORY])
+}
+
+/** Puts a new content at a path; see `FolderFs.replace`. */
+export async function replaceFile(context: DiskContext, path: RelPath, bytes: Uint8Array, options: ReplaceOptions): Promise<ReplaceResult> {
+  try {
+    if (options.expect === 'absent') return await placeFile(context, path, bytes, options.executable)
+    return await swapFile(context, path, bytes, options, options.expect)
+  } catch (error) {
+    return blocked(error)
+  }
+}
+
+async function placeFile(context: DiskContext, path: RelPath, bytes: Uint8Array, executable: boolean): Promise<ReplaceResult> {
+  const temp = await writeTemp(context, bytes, { mode: modeOf(context, undefined, executable) })
+  try {
+    using temps = tempAnchor(context.root)
+    const placed = placeTemp(context, temps, path, temp)
+    if (placed.kind === 'written') await syncParents(context, path)
+    return placed
+  } finally {
+    dropTemp(context, temp)
+  }
+}
+
+/** Links a temporary file in at a path where nothing was, making missing parents. */
+export function placeTemp(context: DiskContext, temps: Anchor, path: RelPath, temp: Temp): ReplaceResult {
+  const parents = context.spelling.names(path)
+  const name = parents.pop() ?? ''
+  using parent = openOrMake(context.root, parents)
+  try {
+    linkNew(temps.entry(temp.id), parent.entry(name))
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return { kind: 'exists' }
+    throw error
+  }
+  unlinkSync(temps.entry(temp.id))
+  return { kind: 'written', signature: placedSignature(parent.entry(name), temp) }
+}
+
+function openOrMake(root: string, names: readonly string[]): Anchor {
+  try {
+    return openAnchor(root, names)
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error
+    return makeAnchor(root, names)
+  }
+}
+
+/**
+ * Aside and link: the old file is renamed into the trash, which takes whatever is there at that moment, and the new
+ * one is linked in, which never overwrites. What was taken is compared with what was expected in between.
+ */
+async function swapFile(
+  context: DiskContext,
+  path: RelPath,
+  bytes: Uint8Array,
+  options: ReplaceOptions,
+  expect: Signature
+): Promise<ReplaceResult> {
+  const before = statsAt(context, path)
+  if (before === undefined || !equalSignature(signatureOf(before), expect)) return { kind: 'changed' }
+  const id = context.trash.newId()
+  const note: TrashNote = { path, why: 'replaced', at: context.clock.now(), seen: expect, changed: false }
+  const model = options.keepMode === false ? undefined : before
+  const temp = await prepareSwap(context, id, note, bytes, {
+    mode: modeOf(context, model, options.executable),
+    ...(model && { owner: model })
+  })
+  try {
+    const result = exchange(context, path, temp, id, expect)
+    const held = settle(context, id, note)
+    if (result.kind === 'written' || held) await syncParents(context, path)
+    return held && (result.kind === 'written' || result.kind === 'exists') ? { ...result, held: id } : result
+  } catch (error) {
+    settle(context, id, note)
+    throw error
+  } finally {
+    dropTemp(context, temp)
+  }
+}
+
+/** The new file and the note, both durable, or neither. */
+async function prepareSwap(context: DiskContext, id: HeldId, note: TrashNote, bytes: Uint8Array, options: TempOptions): Promise<Temp> {
+  const writing = writeTemp(context, bytes, options)
+  writing.catch(() => undefined)
+  try {
+    await context.trash.begin(id, note)
+    return await writing
+  } catch (error) {
+    const [temp] = await Promise.allSettled([writing])
+    if (temp.status === 'fulfilled') dropTemp(context, temp.value)
+    context.trash.abandon(id)
+    throw error
+  }
+}
+
+function exchange(context: DiskContext, path: RelPath, temp: Temp, id: HeldId, expect: Signature): ReplaceResult {
+  const parents = context.spelling.names(path)
+  const name = parents.pop() ?? ''
+  using parent = openAnchor(context.root, parents)
+  using trash = context.trash.anchor()
+  using temps = tempAnchor(context.root)
+  const target = parent.entry(name)
+  if (!takeAside(target, trash.entry(id), expect)) return { kind: 'changed' }
+  try {
+    linkNew(temps.entry(temp.id), target)
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return { kind: 'exists' }
+    moveBack(trash.entry(id), target)
+    throw error
+  }
+  unlinkSync(temps.entry(temp.id))
+  return { kind: 'written', signature: placedSignature(target, temp) }
+}
+
+/** Renames the file aside if it is the expected one; whatever else it took goes back to its place when that is free. */
+export function takeAside(target: string, aside: string, expect: Signature): boolean {
+  const present = lstatSync(target, { bigint: true, throwIfNoEntry: false })
+  if (present === undefined || !present.isFile() || !equalSignature(signatureOf(present), expect)) return false
+  try {
+    renameSync(target, aside)
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false
+    throw error
+  }
+  const taken = lstatSync(aside, { bigint: true })
+  if (taken.isFile() && sameContentState(signatureOf(taken), expect)) return true
+  moveBack(aside, target)
+  return false
+}
+
+/** Closes the journal: true when a displaced file is kept, which is then watched. */
+export function settle(context: DiskContext, id: HeldId, note: TrashNote): boolean {
+  using trash = context.trash.anchor()
+  if (lstatSync(trash.entry(id), { throwIfNoEntry: false }) === undefined) {
+    context.trash.abandon(id)
+    return false
+  }
+  context.trash.finish(id)
+  context.held.hold(id, note)
+  return true
+}
+
+/** Resolves when the directory of `path`, and the trash, are on the disk. */
+export async function syncParents(context: DiskContext, ...paths: readonly RelPath[]): Promise<void> {
+  const syncs = paths.map((path) => {
+    using parent = openAnchor(context.root, context.spelling.names(path).slice(0, -1))
+    return syncDirectory(parent)
+  })
+  using trash = context.trash.anchor()
+  await Promise.all([...syncs, syncDirectory(trash)])
+}
+
+export function statsAt(context: DiskContext, path: RelPath): BigIntStats | undefined {
+  const parents = context.spelling.names(path)
+  const name = parents.pop() ?? ''
+  try {
+    using parent = openAnchor(context.root, parents)
+    const stats = lstatSync(parent.entry(name), { bigint: true, throwIfNoEntry: false })
+    return stats?.isFile() === true ? stats : undefined
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** A whole, durable file that has no place yet. */
+export interface Temp {
+  readonly id: string
+  readonly signature: Signature
+}
+
+export interface TempOptions {
+  readonly mode: number
+  /** Whose file it replaces. */
+  readonly owner?: { readonly uid: bigint; readonly gid: bigint }
+}
+
+export async function writeTemp(context: DiskContext, bytes: Uint8Array, options: TempOptions): Promise<Temp> {
+  using temps = tempAnchor(context.root)
+  const { temp, fd } = startTemp(context, temps, bytes, options)
+  try {
+    await syncAndClose(fd)
+  } catch (error) {
+    dropTemp(context, temp)
+    throw error
+  }
+  return temp
+}
+
+/** Writes the file and leaves it open, to be synced together with others. */
+export function startTemp(context: DiskContext, temps: Anchor, bytes: Uint8Array, options: TempOptions): { temp: Temp; fd: number } {
+  const id = context.trash.newId()
+  const fd = writeNew(temps.entry(id), bytes)
+  if (options.owner !== undefined) giveTo(fd, options.owner)
+  fchmodSync(fd, options.mode)
+  return { temp: { id, signature: signatureOf(fstatSync(fd, { bigint: true })) }, fd }
+}
+
+export function dropTemp(context: DiskContext, temp: Temp): void {
+  try {
+    using temps = tempAnchor(context.root)
+    unlinkIfThere(temps.entry(temp.id))
+  } catch {
+    // The folder is gone; the next start clears its temporary files.
+  }
+}
+
+function giveTo(fd: number, { uid, gid }: { readonly uid: bigint; readonly gid: bigint }): void {
+  const own = fstatSync(fd, { bigint: true })
+  if (own.uid === uid && own.gid === gid) return
+  try {
+    fchownSync(fd, Number(uid), Number(gid))
+  } catch {
+    // Only the administrator may give files away; the content matters more.
+  }
+}
+
+/** Permissions of the new file: those of `model` or of a new file, with the executable bit as asked. */
+export function modeOf(context: DiskContext, model: BigIntStats | undefined, executable: boolean): number {
+  return withExecutable(model === undefined ? context.newFileMode : Number(model.mode & PERMISSIONS), executable)
+}
+
+/** Whoever may read may execute, or nobody may. An unchanged owner's bit leaves the others as they are. */
+export function withExecutable(mode: number, executable: boolean): number {
+  if (((mode & 0o100) !== 0) === executable) return mode
+  return executable ? mode | 0o100 | ((mode & 0o444) >> 2) : mode & ~0o111
+}
+
+/** The state after placing; if the file was already written to again, a state that the disk no longer has. */
+function placedSignature(address: string, temp: Temp): Signature {
+  const stats = lstatSync(address, { bigint: true, throwIfNoEntry: false })
+  if (stats === undefined) return temp.signature
+  const now = signatureOf(stats)
+  return sameContentState(now, temp.signature) ? now : temp.signature
+}
