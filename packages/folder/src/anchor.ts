@@ -1,4 +1,4 @@
-import { closeSync, constants, lstatSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync } from 'node:fs'
 import type { DiskFact } from './signature.js'
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants
@@ -21,31 +21,40 @@ export function openAnchor(root: string, names: readonly string[]): Anchor {
   return process.platform === 'linux' ? openDescriptors(root, names) : openByName(root, names)
 }
 
-/** A directory that was opened a moment ago and is used again by the operations that follow on each other's heels. */
+/** A directory that stays open for a moment, for the operations that follow on each other's heels. */
 interface Kept {
   readonly fd: number
-  readonly openedAt: number
+  readonly dev: bigint
+  readonly ino: bigint
   users: number
   /** Whether the next operation may still find it; otherwise its last user closes it. */
   kept: boolean
 }
 
-/** How long a directory stays open for the next operation: a burst in one directory opens it once. */
+/** A burst of operations in one directory opens it once. */
 const KEPT_MS = 20
 const kept = new Map<string, Kept>()
 let closing: NodeJS.Timeout | undefined
 
 function openDescriptors(root: string, names: readonly string[]): Anchor {
   // The root itself is opened anew each time: that it is gone must show at once.
-  if (names.length === 0) return lend({ fd: openSync(root, O_RDONLY | O_DIRECTORY), openedAt: 0, users: 0, kept: false })
+  if (names.length === 0) return lend({ fd: openSync(root, O_RDONLY | O_DIRECTORY), dev: 0n, ino: 0n, users: 0, kept: false })
   const key = [root, ...names].join('/')
   const known = kept.get(key)
-  if (known !== undefined && performance.now() - known.openedAt < KEPT_MS) return lend(known)
+  if (known !== undefined && isStillAt(known, key)) return lend(known)
   if (known !== undefined) release(key, known)
-  const fresh: Kept = { fd: openBelow(root, names), openedAt: performance.now(), users: 0, kept: true }
+  const fd = openBelow(root, names)
+  const { dev, ino } = fstatSync(fd, { bigint: true })
+  const fresh: Kept = { fd, dev, ino, users: 0, kept: true }
   kept.set(key, fresh)
   closing ??= setTimeout(forgetAnchors, KEPT_MS).unref()
   return lend(fresh)
+}
+
+/** Whether the directory has not been moved away from its path meanwhile. */
+function isStillAt({ dev, ino }: Kept, path: string): boolean {
+  const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false })
+  return stats?.dev === dev && stats.ino === ino
 }
 
 function openBelow(root: string, names: readonly string[]): number {

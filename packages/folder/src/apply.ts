@@ -223,7 +223,7 @@ export class Apply {
     const result = await fs.removeDirectory(path)
     if (result.kind === 'blocked') return this.#blocked(path, result)
     if (result.kind === 'not-empty') {
-      if (index.below(path).next().done === true && skipped.add(path, 'deleted by a peer, but it holds files that are not synced')) {
+      if (index.below(path).size === 0 && skipped.add(path, 'deleted by a peer, but it holds files that are not synced')) {
         emit('warning', { code: 'directory-kept', message: `${path} was deleted by a peer; it stays because it holds files that are not synced` })
       }
       return dirty.add(path, BLOCKED_RETRY_MS, true)

@@ -6,6 +6,7 @@ import type { RelPath } from './rel-path.js'
 const TABLE = 'folder_base'
 const STATE_TABLE = 'folder_state'
 const CLEAN_KEY = 'clean'
+const NOTHING: ReadonlySet<BaseRow> = new Set()
 
 /**
  * The base of every node that has a place on disk, held in memory and mirrored in the workspace's store.
@@ -18,6 +19,8 @@ export class BaseIndex {
   readonly #byNode = new Map<NodeId, BaseRow>()
   readonly #byPath = new Map<string, BaseRow>()
   readonly #byInode = new Map<bigint, BaseRow>()
+  /** Directory -> all rows below it, however deep. */
+  readonly #below = new Map<string, Set<BaseRow>>()
   /** Where the file system takes several spellings for one: folded path -> row. */
   readonly #byFold = new Map<string, BaseRow>()
   readonly #fold: (path: string) => string
@@ -34,6 +37,7 @@ export class BaseIndex {
     this.#byNode.clear()
     this.#byPath.clear()
     this.#byInode.clear()
+    this.#below.clear()
     this.#byFold.clear()
     this.#files = 0
     for (const [key, value] of await this.#rows.scan(TABLE)) this.#put(decodeRow(key, value))
@@ -74,9 +78,9 @@ export class BaseIndex {
     return this.#byNode.values()
   }
 
-  /** Rows below a directory's path, without its own. */
-  *below(path: string): Generator<BaseRow> {
-    for (const row of this.#byNode.values()) if (row.path.startsWith(`${path}/`)) yield row
+  /** Rows below a path, without its own; live, so copy it before writing. */
+  below(path: string): ReadonlySet<BaseRow> {
+    return this.#below.get(path) ?? NOTHING
   }
 
   /** Replaces rows, whatever else stood for their nodes and paths, and drops those of `removed`. */
@@ -118,6 +122,7 @@ export class BaseIndex {
     this.#byNode.set(row.node, row)
     this.#byPath.set(row.path, row)
     this.#byFold.set(this.#fold(row.path), row)
+    for (const directory of directoriesAbove(row.path)) this.#below.set(directory, (this.#below.get(directory) ?? new Set()).add(row))
     if (row.type !== 'file') return
     this.#files++
     if (row.signature !== undefined) this.#byInode.set(row.signature.ino, row)
@@ -128,6 +133,11 @@ export class BaseIndex {
     if (row === undefined) return false
     this.#byNode.delete(node)
     if (this.#byPath.get(row.path) === row) this.#byPath.delete(row.path)
+    for (const directory of directoriesAbove(row.path)) {
+      const rows = this.#below.get(directory)
+      rows?.delete(row)
+      if (rows?.size === 0) this.#below.delete(directory)
+    }
     const folded = this.#fold(row.path)
     if (this.#byFold.get(folded) === row) this.#byFold.delete(folded)
     if (row.type === 'file') this.#files--
@@ -141,4 +151,8 @@ export class BaseIndex {
 /** The rows of a directory and of all below it after it moved from `from` to `to`. */
 export function rebased(rows: Iterable<BaseRow>, from: string, to: string): readonly BaseRow[] {
   return Array.from(rows, (row) => ({ ...row, path: (to + row.path.slice(from.length)) as RelPath }))
+}
+
+function* directoriesAbove(path: string): Generator<string> {
+  for (let slash = path.lastIndexOf('/'); slash > 0; slash = path.lastIndexOf('/', slash - 1)) yield path.slice(0, slash)
 }

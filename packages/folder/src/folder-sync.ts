@@ -43,7 +43,7 @@ export interface FolderStatus {
   /** Files on which disk and workspace agreed. */
   readonly files: number
   readonly skipped: readonly { readonly path: string; readonly reason: string }[]
-  /** Paths that are being looked at. */
+  /** Paths that wait to be looked at, and one for the work under way; 0 when all is at rest. */
   readonly dirty: number
   /** What waits for `confirm`. */
   readonly guard?: string
@@ -202,7 +202,7 @@ export class FolderSync {
   status(): FolderStatus {
     const { index, skipped, dirty } = this.#context
     const stops = [this.#root.stopped, ...this.#brakes.map(({ stop }) => stop)].flatMap((stop) => stop?.message ?? [])
-    const status = { files: index.files, skipped: skipped.list(), dirty: dirty.waiting }
+    const status = { files: index.files, skipped: skipped.list(), dirty: dirty.waiting + Number(this.#working !== undefined) }
     return stops.length === 0 ? status : { ...status, guard: stops.join('\n') }
   }
 

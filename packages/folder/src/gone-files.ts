@@ -41,7 +41,7 @@ export class GoneFiles {
   /** Looks at all marked paths together; moves what was renamed. */
   async judge(due: readonly RelPath[]): Promise<GoneVerdict> {
     const paths = new Set([...due, ...this.#context.dirty.paths()])
-    const gone = this.#findGone(paths)
+    const gone = this.#findGone(paths, due)
     if (gone.size === 0) return { hold: new Set(), retryAfterMs: undefined }
     const fresh = this.#findFresh(paths)
     if (this.#context.workspace.rights === 'write' && (await this.#moveRenamed([...gone.values()], fresh))) {
@@ -50,7 +50,7 @@ export class GoneFiles {
     return this.#judgeDeletions(gone, fresh)
   }
 
-  #findGone(paths: ReadonlySet<RelPath>): Map<RelPath, BaseRow> {
+  #findGone(paths: ReadonlySet<RelPath>, due: readonly RelPath[]): Map<RelPath, BaseRow> {
     const { index, fs } = this.#context
     const gone = new Map<RelPath, BaseRow>()
     const look = (path: RelPath): void => {
@@ -63,8 +63,8 @@ export class GoneFiles {
         this.#brake.release(path)
       }
     }
-    for (const path of paths) {
-      look(path)
+    for (const path of paths) look(path)
+    for (const path of index.files === 0 ? [] : due) {
       const fact = index.at(path) === undefined ? fs.fact(path) : undefined
       const before = fact?.kind === 'file' ? index.ofInode(fact.signature.ino) : undefined
       if (before !== undefined) for (let at: RelPath | '' = before.path; at !== ''; at = parentOf(at)) look(at)
@@ -89,11 +89,14 @@ export class GoneFiles {
 
   #findFresh(paths: ReadonlySet<RelPath>): Map<RelPath, DiskFact> {
     const fresh = new Map<RelPath, DiskFact>()
-    for (const path of paths) {
-      if (this.#context.index.at(path) !== undefined) continue
+    const look = (path: RelPath): void => {
       const fact = this.#context.fs.fact(path)
-      if (fact.kind !== 'file' && fact.kind !== 'directory') continue
+      if (fact.kind !== 'file' && fact.kind !== 'directory') return
       if (!isIgnored(this.#context, path, fact.kind === 'directory')) fresh.set(path, fact)
+    }
+    for (const path of paths) {
+      // With its directories: the hint for them may come later.
+      for (let at: RelPath | '' = path; at !== '' && !fresh.has(at) && this.#context.index.at(at) === undefined; at = parentOf(at)) look(at)
     }
     return fresh
   }

@@ -140,6 +140,8 @@ export class Round {
 
   #isOutside(path: RelPath): boolean {
     const { fs, index } = this.#context
+    // What no rule names, whatever it is, need not be looked at.
+    if (!isIgnored(this.#context, path, true) && !isIgnored(this.#context, path, false)) return false
     return isIgnored(this.#context, path, index.at(path)?.type === 'directory' || fs.fact(path).kind === 'directory')
   }
 

@@ -32,6 +32,10 @@ describe('canonical CBOR', () => {
     }))
   })
 
+  it('[CBOR1] keeps a byte order mark and the replacement character', () => {
+    for (const text of ['\u{feff}', '\u{feff}text', 'a\u{fffd}b', '\u{feff}'.repeat(40)]) expect(decodeCbor(encodeCbor(text))).toBe(text)
+  })
+
   it('[CBOR2] accepts one spelling of a value only, whatever the bytes', () => {
     const spoiled = fc.tuple(item, fc.nat(), fc.nat(255)).map(([value, at, byte]) => {
       const bytes = Uint8Array.from(encodeCbor(value))

@@ -1,6 +1,6 @@
 import { Tokenizer, Type, decode, encode } from 'cborg'
 import type { Token } from 'cborg'
-import { equalBytes } from './bytes.js'
+import { fromUtf8 } from './bytes.js'
 import { MalformedError } from './errors.js'
 
 /** What our formats are made of: no floats, no tags, no undefined. Maps are not used on the wire. */
@@ -22,36 +22,49 @@ const STRICT = {
   allowBigInt: false
 }
 
-/** Refuses floats, which can spell a whole number a second time, and notes text that may have been repaired. */
+/**
+ * Strict, with two holes closed through which one value could have two spellings: floats are refused, and text is
+ * decoded exactly (the library repairs invalid UTF-8 and drops a byte order mark).
+ */
 class PlainTokenizer extends Tokenizer {
-  mayBeRepaired = false
-
   override next(): Token {
+    const start = this.pos()
     const token = super.next()
     if (token.type === Type.float) throw new MalformedError('a CBOR value of a kind that the format does not use')
-    if (token.type === Type.string && String(token.value).includes('\u{fffd}')) this.mayBeRepaired = true
+    if (token.type === Type.string) token.value = exactText(String(token.value), this.data.subarray(start, this.pos()))
     return token
   }
 }
 
+function exactText(decoded: string, item: Uint8Array): string {
+  const content = item.subarray(headLength(item[0] ?? 0))
+  if (decoded.length === content.length && !decoded.includes('\u{fffd}')) return decoded
+  try {
+    return fromUtf8(content)
+  } catch (error) {
+    throw new MalformedError('text that is not UTF-8', { cause: error })
+  }
+}
+
+/** Bytes of an item's head: its length stands in the first byte, or in the 1, 2, 4 or 8 bytes behind it. */
+function headLength(first: number): number {
+  const minor = first & 31
+  return minor < 24 ? 1 : 1 + 2 ** (minor - 24)
+}
+
 /**
  * Decodes exactly one canonical CBOR item. A second spelling of the same value is refused, so that
- * equal values have equal bytes and hashes: strict decoding leaves floats and invalid UTF-8 as the only ways to
- * have one.
+ * equal values have equal bytes and hashes.
  *
  * @throws {MalformedError} when the bytes are anything else.
  */
 export function decodeCbor(bytes: Uint8Array): Cbor {
-  const tokenizer = new PlainTokenizer(bytes, STRICT)
-  let plain: Cbor
   try {
-    plain = checkPlain(decode(bytes, { ...STRICT, tokenizer }))
+    return checkPlain(decode(bytes, { ...STRICT, tokenizer: new PlainTokenizer(bytes, STRICT) }))
   } catch (error) {
     if (error instanceof MalformedError) throw error
     throw new MalformedError('not well-formed CBOR', { cause: error })
   }
-  if (tokenizer.mayBeRepaired && !equalBytes(encodeCbor(plain), bytes)) throw new MalformedError('not canonical CBOR')
-  return plain
 }
 
 function checkPlain(value: unknown): Cbor {

@@ -1,4 +1,4 @@
-import { utf8 } from '../base/bytes.js'
+import { fromUtf8, utf8 } from '../base/bytes.js'
 import { type Cbor, CborFields, decodeCbor, encodeCbor } from '../base/cbor.js'
 import { assertNever, MalformedError } from '../base/errors.js'
 import { idBytes, parseAuthorId, parseDocId, parseNodeId, parseOpId, type OpId } from '../base/ids.js'
@@ -109,7 +109,7 @@ function payloadOf(change: Exclude<Encodable, UnknownChange>): Cbor {
     case 'absorb':
       return [idBytes(change.loser)]
     case 'seed':
-      return [wellFormed(change.text)]
+      return [utf8(wellFormed(change.text))]
     case 'update':
       return [change.nonce, change.update]
     case 'derived':
@@ -159,7 +159,7 @@ function decodeParts(code: number, target: Uint8Array, payload: Uint8Array): Cha
     case CODES.member:
       return decodeMember(target, fieldsOf(payload, 3))
     case CODES.seed:
-      return { kind: 'seed', doc: parseDocId(target), text: boundedText(fieldsOf(payload, 1), MAX_TEXT_BYTES) }
+      return { kind: 'seed', doc: parseDocId(target), text: exactText(fieldsOf(payload, 1).bytes({ max: MAX_TEXT_BYTES })) }
     case CODES.update: {
       const fields = fieldsOf(payload, 2)
       return { kind: 'update', doc: parseDocId(target), nonce: fields.uint(), update: fields.bytes() }
@@ -247,6 +247,15 @@ function boundedText(fields: CborFields, maxBytes: number): string {
   const text = fields.text(maxBytes)
   if (utf8(text).length > maxBytes) throw new MalformedError('text longer than the limit')
   return text
+}
+
+/** A document's text travels as bytes: it may begin with a byte order mark, and is large enough to be decoded once only. */
+function exactText(bytes: Uint8Array): string {
+  try {
+    return fromUtf8(bytes)
+  } catch (error) {
+    throw new MalformedError('a text that is not UTF-8', { cause: error })
+  }
 }
 
 function oneOf<T extends string>(fields: CborFields, allowed: readonly T[]): T {

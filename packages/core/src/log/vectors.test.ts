@@ -71,7 +71,7 @@ describe('[VEC1] a body with one change of each kind', () => {
       '01b40f6f5c582e83582005050505050505050505050505050505050505050505',
       '050505050505050505056677726974657263416e6e'
     ]],
-    ['seed', SEED, ['81830350ab3b2cba49212483e9644dcb10207a6e48816668656c6c6f0a']],
+    ['seed', SEED, ['81830350ab3b2cba49212483e9644dcb10207a6e48814668656c6c6f0a']],
     ['update', { kind: 'update', doc, nonce: 1, update }, ['81830450ab3b2cba49212483e9644dcb10207a6e458201420000']],
     ['derived', { kind: 'derived', doc, base: new Uint8Array(32).fill(6), update }, [
       '81830550ab3b2cba49212483e9644dcb10207a6e582682582006060606060606',
@@ -104,12 +104,12 @@ describe('[VEC2] an entry', () => {
       '95fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c66777269746572',
       '5840086a6ccfd8bd2523946559714de5515f0f036fdc3d95679d96c4588809c1',
       '1261affb2e982807d3d5abed75925adc3d1cea6cacc5fcc2708ea8dfcf6b5864',
-      'a50a58200d69b416b01a9658ece8a0a2c7d24da5b769529b66d14d40a6fbbc2a',
-      'c67fdfe318fa'
+      'a50a582022ecdce61454cb01eceb5136d1c56e0f979262cf5555983ef22e7815',
+      '3971a0f218fa'
     ])
     expect(rows(first.signature)).toEqual([
-      '249df9deeb96854c41f488c9469c8f1b2d67eced71c0940e5fab7df0439bcc0d',
-      '37020318b22122556f745252c04a3a8cbd5643d7f8a84dd6389dd7c8f588980f'
+      '7c524b86d15364665e4100fa8274c169800b9b420cc53024e5c30add6462bf13',
+      '3034a34cdb493aba42e3dd73a9f4ec687d64f4f4b92305c00381a942f310e703'
     ])
     expect(rows(first.body)).toEqual([
       'ca153efee38852810456b77e1e3a2678430f3df896c02d3b083d00f993c81a68',
@@ -119,27 +119,27 @@ describe('[VEC2] an entry', () => {
       'f00a46849017d3b57b1785240b6dd1bc375138ee60a62fbc706a5b05046625ca',
       '43ab7cb1a268fbe19df8faa3eeed81fad202bedd4b10c3905ddc57895f1ce0af',
       'c435793649527b451f13fce02560dd9fd2931c1ccbee9c7ab3f07855562a1bcc',
-      'bc07f39e1f3be49fde97933b0770d0c1c513827e66c8cf40a5ed'
+      'bc07f3be1f3be49fde976305b001a344525d7f6f3aff59730967'
     ])
-    expect(first.hash).toBe('4e306e2369fcd51244bdb2c9374e5f2ae8ea52cef58c1d5b7509aedf1090303d')
+    expect(first.hash).toBe('f22a8bf052fb735e2b1b2f4000387dfcd01ff7e6fcc784bdb035328cd8618921')
   })
 
   it('the next, with a dependency and no change', () => {
     expect(rows(second.headerBytes)).toEqual([
       '8c015820f4eebf6465874b540640149c2ff84734ecb78fcfb41ed5f2947c8fa4',
       '36fddf100058208a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3',
-      '748801b40f6f5c0158204e306e2369fcd51244bdb2c9374e5f2ae8ea52cef58c',
-      '1d5b7509aedf1090303d81582033333333333333333333333333333333333333',
+      '748801b40f6f5c015820f22a8bf052fb735e2b1b2f4000387dfcd01ff7e6fcc7',
+      '84bdb035328cd861892181582033333333333333333333333333333333333333',
       '333333333333333333333333331b0000018bcfe5680158200707070707070707',
-      '070707070707070707070707070707070707070707070707f6582017690cae77',
-      '33cdd66bcf6ce0444251594e82165058202d5d23764fa03569fbbf11'
+      '070707070707070707070707070707070707070707070707f65820ba52e8654e',
+      'be28d8129750e852f3e7bcc5da9785dfcfaf68c1535dc45d347a3911'
     ])
     expect(rows(second.signature)).toEqual([
-      '0793a21890b32a7d74225834974b8dccb73c1e88fc5ea80f9d35497e5936cb83',
-      'ac78a9afac4a6ecafa828594d6b300f0f2ba980c3876d19f5d05703c90b7a801'
+      'e545a8ba578599b8c6de3bcfe588e0497ec4a8c516a7db01b54ce09b23bfe426',
+      '13bc3a219899d4c04209b05d33cd1dfa786703aea34f27d4c60f32d5dc71210f'
     ])
-    expect(rows(second.body)).toEqual(['c927bcb4155819010f4b0db7ad7dea19c7'])
-    expect(second.hash).toBe('ba4ef4736caf5ff7f0545e557e3f0723fdc2a191fc0e56f92b08fad0ead2834d')
+    expect(rows(second.body)).toEqual(['c9bd9f708288608f6dca427cdfb0630845'])
+    expect(second.hash).toBe('ad3fa3edd69124182fb1b18fb6d50785d9d732bbe03b00fd53427b37c91ae15c')
   })
 
   it('is read back from its parts, and its body opens', () => {
@@ -153,10 +153,10 @@ describe('[VEC2] an entry', () => {
     const vector = new Map([[author, [{ floor: 0, seq: 1, hash: second.hash }]]])
     expect(rows(encodeCbor(encodeVector(vector)))).toEqual([
       '818258208a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801',
-      'b40f6f5c818300015820ba4ef4736caf5ff7f0545e557e3f0723fdc2a191fc0e',
-      '56f92b08fad0ead2834d'
+      'b40f6f5c818300015820ad3fa3edd69124182fb1b18fb6d50785d9d732bbe03b',
+      '00fd53427b37c91ae15c'
     ])
-    expect(digestOf(crypto, vector)).toBe('e2967e55bd9514e650766ff7b937ecda540fee280ee4c4d7708f919847ff498a')
+    expect(digestOf(crypto, vector)).toBe('aff96d6b597d547f768f1fa3994640a7448a1730cc5e217864e13f5e3bf68116')
     expect(digestOf(crypto, new Map())).toBe('76be8b528d0075f7aae98d6fa57a6d3c83ae480a8469e668d7b0af968995ac71')
   })
 })
