@@ -2,7 +2,7 @@ import { diffCost, diffText } from '@collab/core'
 import type { DocId, NodeId, TextState, TreeEntry } from '@collab/core'
 import type { BaseRow, FileRow } from './base-row.js'
 import type { FolderContext } from './folder-context.js'
-import { placementProblem } from './folder-context.js'
+import { lookOnce, placementProblem } from './folder-context.js'
 import type { ReadResult } from './folder-fs.js'
 import { plan } from './plan.js'
 import type { BaseFact, DiskFact, DocumentFact, Step } from './plan.js'
@@ -96,7 +96,7 @@ async function diskSide(
   base: BaseRow | undefined,
   entry: TreeEntry | undefined
 ): Promise<DiskSide | { retryAfterMs: number }> {
-  const fact = context.fs.fact(path)
+  const fact = lookOnce(context, path)
   switch (fact.kind) {
     case 'absent':
       return { fact: { type: 'absent' } }

@@ -8,6 +8,7 @@ import type { IgnoreRules } from './ignore.js'
 import { isLocalEditName } from './read-only.js'
 import type { RelPath } from './rel-path.js'
 import { pathProblem } from './rel-path.js'
+import type { DiskFact } from './signature.js'
 import type { SkippedPaths } from './skipped.js'
 import type { BaseTexts } from './text-content.js'
 
@@ -31,6 +32,8 @@ export interface FolderContext {
   readonly writtenAt: Map<RelPath, number>
   /** Monotonic time at which a file was read whole, or written, by us. */
   readonly verifiedAt: Map<RelPath, number>
+  /** What was found at the paths of the round under way; what changes after the look marks its path anew. */
+  readonly found: Map<RelPath, DiskFact>
   rules: IgnoreRules
 }
 
@@ -38,6 +41,15 @@ export interface FolderContext {
 export function foldOf(fs: Pick<FolderFs, 'caseSensitive' | 'normalising'>): (path: string) => string {
   if (!fs.caseSensitive) return (path) => path.normalize('NFC').toLowerCase()
   return fs.normalising ? (path) => path.normalize('NFC') : (path) => path
+}
+
+/** What is at a path, looked at once a round. */
+export function lookOnce({ fs, found }: FolderContext, path: RelPath): DiskFact {
+  const known = found.get(path)
+  if (known !== undefined) return known
+  const fact = fs.fact(path)
+  found.set(path, fact)
+  return fact
 }
 
 /** Whether nothing at this path is synced here. */

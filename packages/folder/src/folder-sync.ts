@@ -99,6 +99,7 @@ export class FolderSync {
       gaps: new Set(),
       writtenAt: new Map(),
       verifiedAt: new Map(),
+      found: new Map(),
       rules: createIgnoreRules({ caseSensitive: fs.caseSensitive })
     }
     const brake = (side: 'disk' | 'peers'): DeletionBrake =>

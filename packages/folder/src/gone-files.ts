@@ -1,6 +1,6 @@
 import type { LocalChange, NodeId } from '@collab/core'
 import type { FolderContext } from './folder-context.js'
-import { isIgnored } from './folder-context.js'
+import { isIgnored, lookOnce } from './folder-context.js'
 import type { BaseRow } from './base-row.js'
 import type { DeletionBrake } from './deletion-brake.js'
 import { rebased } from './base-index.js'
@@ -51,21 +51,23 @@ export class GoneFiles {
   }
 
   #findGone(paths: ReadonlySet<RelPath>, due: readonly RelPath[]): Map<RelPath, BaseRow> {
-    const { index, fs } = this.#context
+    const { index, clock, verifiedAt } = this.#context
     const gone = new Map<RelPath, BaseRow>()
     const look = (path: RelPath): void => {
       const row = index.at(path)
       if (row === undefined || gone.has(path) || this.#isOutside(row)) return
-      const fact = fs.fact(path)
+      const fact = lookOnce(this.#context, path)
       if (fact.kind === 'absent') this.#addGone(gone, row, paths)
       else {
         this.#absentSince.delete(path)
         this.#brake.release(path)
       }
     }
-    for (const path of paths) look(path)
+    for (const path of due) look(path)
+    // The others only so that a deletion is judged as a whole; of what was there a moment ago a hint would tell.
+    for (const path of paths) if (clock.monotonic() - (verifiedAt.get(path) ?? -Infinity) > ABSENT_MS) look(path)
     for (const path of index.files === 0 ? [] : due) {
-      const fact = index.at(path) === undefined ? fs.fact(path) : undefined
+      const fact = index.at(path) === undefined ? lookOnce(this.#context, path) : undefined
       const before = fact?.kind === 'file' ? index.ofInode(fact.signature.ino) : undefined
       if (before !== undefined) for (let at: RelPath | '' = before.path; at !== ''; at = parentOf(at)) look(at)
     }

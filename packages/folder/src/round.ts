@@ -66,6 +66,7 @@ export class Round {
   /** False when nothing was due. */
   async run(lookout: Lookout): Promise<boolean> {
     const due = this.#context.dirty.take(ROUND_PATHS)
+    this.#context.found.clear()
     if (due.length === 0) return false
     const { hold, retryAfterMs } = await this.#parts.gone.judge(due)
     for (const path of due) if (hold.has(path) && retryAfterMs !== undefined) this.#context.dirty.add(path, retryAfterMs)
@@ -81,10 +82,12 @@ export class Round {
     const planned: PlannedPath[] = []
     for (const path of paths) {
       if (this.#isOutside(path)) continue
+      this.#context.found.clear()
       let result = await gather(this.#context, path)
       for (let wait = 0; 'retryAfterMs' in result && wait < 10; wait++) {
         const { retryAfterMs } = result
         await new Promise<void>((resolve) => void clock.after(retryAfterMs, resolve))
+        this.#context.found.clear()
         result = await gather(this.#context, path)
       }
       if ('retryAfterMs' in result) continue
