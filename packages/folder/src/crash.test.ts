@@ -2,7 +2,7 @@ import { existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from
 import { silentLogger, systemClock } from '@collab/core'
 import { describe, expect, it } from 'vitest'
 import { openFolder } from './node-fs.js'
-import { eventually, path, pause, signatureAt, testFolder } from './testing/disk-harness.js'
+import { eventually, pause, signatureAt, testFolder } from './testing/disk-harness.js'
 import { runScript } from './testing/spawn.js'
 import { Trash } from './trash.js'
 import type { TrashNote } from './trash.js'

@@ -63,9 +63,9 @@ describe('replacing a file that its user saves all the time', () => {
     await using script = runScript('./editor-process.ts', ['insert', folder.at('note.md'), '9000', '90', '7'], (line) => {
       if (typeof line['saved'] === 'string') saved.push(line['saved'])
     })
-    let isRunning = true
-    void script.ended.then(() => (isRunning = false))
-    while (isRunning) {
+    const ended = new AbortController()
+    void script.ended.then(() => ended.abort())
+    while (!ended.signal.aborted) {
       const line = `remote-${remote.length}`
       sync.document.lines.add(line)
       remote.push(line)
