@@ -1,3 +1,4 @@
+import { checkPath } from '@collab/core'
 import type { Clock, Logger, NodeId, Workspace } from '@collab/core'
 import type { BaseIndex } from './base-index.js'
 import type { DirtySet } from './dirty-set.js'
@@ -7,7 +8,6 @@ import type { HeldBases } from './held-bases.js'
 import type { IgnoreRules } from './ignore.js'
 import { isLocalEditName } from './read-only.js'
 import type { RelPath } from './rel-path.js'
-import { pathProblem } from './rel-path.js'
 import type { DiskFact } from './signature.js'
 import type { SkippedPaths } from './skipped.js'
 import type { BaseTexts } from './text-content.js'
@@ -59,7 +59,7 @@ export function isIgnored(context: Pick<FolderContext, 'rules'>, path: RelPath, 
 
 /** Why the workspace's `path` cannot be placed on this disk; undefined when it can. */
 export function placementProblem(context: FolderContext, path: string, isDirectory: boolean): string | undefined {
-  const problem = pathProblem(path)
+  const problem = checkPath(path)
   if (problem !== undefined) return `cannot be created here: ${problem}`
   if (isIgnored(context, path as RelPath, isDirectory)) return 'ignored here'
   return undefined
@@ -82,8 +82,8 @@ function markEntries(context: FolderContext, top: NodeId): void {
   for (const node of todo) {
     const entry = context.workspace.tree.get(node)
     if (entry === undefined || entry.path === '') continue
-    if (pathProblem(entry.path) === undefined) context.dirty.add(entry.path as RelPath)
-    else context.skipped.add(entry.path, `cannot be created here: ${pathProblem(entry.path) ?? ''}`)
+    if (checkPath(entry.path) === undefined) context.dirty.add(entry.path as RelPath)
+    else context.skipped.add(entry.path, `cannot be created here: ${checkPath(entry.path) ?? ''}`)
     const row = context.index.of(entry.node)
     if (row !== undefined) context.dirty.add(row.path)
     if (entry.type === 'directory') for (const child of context.workspace.tree.children(entry.node)) todo.push(child.node)

@@ -51,6 +51,7 @@ export interface FolderStatus {
 
 /** After a failure (a full disk under the store, say) the loop tries again. */
 const FAILURE_RETRY_MS = 1_000
+const PURGE_MS = 24 * 60 * 60 * 1_000
 
 /**
  * Keeps a folder and a workspace equal. Events of either side only mark paths; one worker takes the marked paths and
@@ -73,6 +74,7 @@ export class FolderSync {
   #waiters: (() => void)[] = []
   #working: Promise<void> | undefined
   #cancelScan: () => void = () => undefined
+  #cancelPurge: () => void = () => undefined
   #cancelRetry: () => void = () => undefined
   #started = false
   #paused = false
@@ -147,6 +149,7 @@ export class FolderSync {
     await this.#lookout.begin((hint) => this.#onHint(hint))
     this.#lookout.wantScan()
     this.#scanLater()
+    this.#purge()
     this.#wake()
   }
 
@@ -158,6 +161,7 @@ export class FolderSync {
     for (const undo of this.#undo.splice(0).reverse()) await undo()
     this.#root.close()
     this.#cancelScan()
+    this.#cancelPurge()
     this.#cancelRetry()
     await this.#lookout.end()
     await this.#working
@@ -228,6 +232,12 @@ export class FolderSync {
       this.#wake()
       this.#scanLater()
     })
+  }
+
+  /** Lets go of what was kept aside too long, now and once a day. */
+  #purge(): void {
+    this.#context.fs.purge().catch((error: unknown) => this.#logger.warn('the trash could not be purged', { reason: errorMessage(error) }))
+    this.#cancelPurge = this.#clock.after(PURGE_MS, () => this.#purge())
   }
 
   #wake(): void {

@@ -1,9 +1,9 @@
+import { checkPath } from '@collab/core'
 import type { FolderContext } from './folder-context.js'
 import { isIgnored } from './folder-context.js'
 import type { Hint, Listing } from './folder-fs.js'
 import { IGNORE_FILE, createIgnoreRules } from './ignore.js'
 import type { RelPath } from './rel-path.js'
-import { pathProblem } from './rel-path.js'
 import { FolderMissingError } from './scan.js'
 import { equalSignature } from './signature.js'
 import type { DiskFact } from './signature.js'
@@ -92,7 +92,7 @@ export class Lookout {
     const listing = await this.#list()
     const paths = new Set<RelPath>(listing?.entries.keys())
     for (const row of this.#context.index.all()) paths.add(row.path)
-    for (const { path } of this.#context.workspace.tree.entries()) if (pathProblem(path) === undefined) paths.add(path as RelPath)
+    for (const { path } of this.#context.workspace.tree.entries()) if (checkPath(path) === undefined) paths.add(path as RelPath)
     await this.#markTexts()
     return [...paths]
   }
@@ -145,7 +145,7 @@ export class Lookout {
     }
     for (const entry of workspace.tree.entries()) {
       if (index.of(entry.node) !== undefined) continue
-      const problem = pathProblem(entry.path)
+      const problem = checkPath(entry.path)
       if (problem === undefined) paths.push(entry.path as RelPath)
       else this.#context.skipped.add(entry.path, `cannot be created here: ${problem}`)
     }

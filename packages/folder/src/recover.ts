@@ -1,10 +1,9 @@
 import { readdirSync, unlinkSync } from 'node:fs'
-import { errorMessage } from '@collab/core'
+import { checkPath, errorMessage } from '@collab/core'
 import type { Logger } from '@collab/core'
 import { lookAtPath } from './disk-fact.js'
 import type { RecoverReport } from './folder-fs.js'
 import type { RelPath } from './rel-path.js'
-import { pathProblem } from './rel-path.js'
 import { bringBack } from './relocate.js'
 import { sameContentState } from './signature.js'
 import type { TrashNote } from './trash.js'
@@ -21,7 +20,7 @@ export async function recover(context: DiskContext, logger: Logger): Promise<Rec
   const temporary = clearTemporary(context)
   const restored: RelPath[] = []
   for (const { id, open, note } of context.trash.notes()) {
-    if (!open || pathProblem(note.path) !== undefined) continue
+    if (!open || checkPath(note.path) !== undefined) continue
     try {
       if (finishOrUndo(context, { id, note })) restored.push(note.path as RelPath)
     } catch (error) {

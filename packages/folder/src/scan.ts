@@ -1,13 +1,13 @@
 import { readdirSync } from 'node:fs'
 import type { Clock } from '@collab/core'
-import { CollabError } from '@collab/core'
+import { CollabError, checkName } from '@collab/core'
 import type { Anchor } from './anchor.js'
 import { diskReason, errorCode, openAnchor } from './anchor.js'
 import { lookAt } from './disk-fact.js'
 import type { Listing, ScanOptions, Skipped } from './folder-fs.js'
 import type { IgnoreRules } from './ignore.js'
 import type { RelPath } from './rel-path.js'
-import { joinPath, nameProblem } from './rel-path.js'
+import { joinPath } from './rel-path.js'
 import type { DiskFact } from './signature.js'
 import type { Spelling } from './spelling.js'
 
@@ -173,9 +173,9 @@ class Collector {
   }
 
   #pathProblem(directory: RelPath | '', name: string): string {
-    const problem = nameProblem(name)
-    if (problem !== undefined) return `It has ${problem}.`
-    return directory === '' ? 'Its path cannot be used.' : 'Its path is too long or too deep.'
+    const problem = checkName(name)
+    if (problem !== undefined) return problem
+    return directory === '' ? 'its path cannot be used' : 'its path is too long or too deep'
   }
 
   #skip(directory: RelPath | '', name: string, reason: string): void {
