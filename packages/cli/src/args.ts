@@ -174,10 +174,11 @@ function addQuestions(program: Command, take: (request: Request) => void): void 
     .action((shell: Shell) => take({ command: 'completion', shell }))
 }
 
+/** Errors are told by `adviceFor`; of what goes to `write` only help and version are shown. */
 function configureAll(program: Command, version: string, write: (text: string) => void): void {
   for (const command of [program, ...program.commands]) {
     if (command !== program) command.version(version, '-V, --version', 'print the version')
-    command.exitOverride().configureOutput({ writeOut: write, writeErr: () => undefined })
+    command.exitOverride().configureOutput({ writeOut: write, writeErr: write })
     command.showSuggestionAfterError()
     command.configureHelp({ optionDescription: (option) => option.description })
   }

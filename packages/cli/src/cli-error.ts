@@ -43,5 +43,7 @@ export function describeError(error: unknown): string {
   const { code, path } = error as NodeJS.ErrnoException
   const advice = code === undefined ? undefined : SYSTEM_ADVICE[code]
   if (advice !== undefined) return path === undefined ? advice : `${path}: ${advice}`
+  // SQLite's own word, from wherever it writes.
+  if (error.message.includes('disk is full')) return SYSTEM_ADVICE['ENOSPC'] ?? error.message
   return error.message.split(/\r?\n/).filter((line) => line.trim() !== '').join('; ')
 }

@@ -2,6 +2,7 @@ import { eventText } from './event-text.js'
 import { clockTime, paintFor } from './format.js'
 import type { Io } from './io.js'
 import type { CollabEvent } from './json-events.js'
+import { MORE_OF_THE_SAME, Repetition } from './repetition.js'
 import type { Reporter } from './reporter.js'
 import type { Heading } from './view.js'
 
@@ -9,6 +10,7 @@ import type { Heading } from './view.js'
 export class LineReporter implements Reporter {
   readonly #io: Io
   readonly #now: () => number
+  readonly #repetition = new Repetition()
   #lastSynced = ''
 
   constructor(io: Io, now: () => number = Date.now) {
@@ -21,7 +23,9 @@ export class LineReporter implements Reporter {
   }
 
   tell(event: CollabEvent): void {
-    const text = eventText(event, paintFor(false))
+    const verdict = this.#repetition.judge(event, this.#now())
+    if (verdict === 'quiet') return
+    const text = verdict === 'more' ? MORE_OF_THE_SAME : eventText(event, paintFor(false))
     if (text === undefined) return
     // After every exchange the peers are in sync again; a reader wants to know it once.
     if (event.type === 'synced' && text === this.#lastSynced) return

@@ -2,6 +2,7 @@ import { eventText } from './event-text.js'
 import { clockTime, paintFor, widthOf } from './format.js'
 import type { Io } from './io.js'
 import type { CollabEvent } from './json-events.js'
+import { MORE_OF_THE_SAME, Repetition } from './repetition.js'
 import type { Reporter } from './reporter.js'
 import { EMPTY_VIEW, nextView, render } from './view.js'
 import type { Heading, Snapshot, View } from './view.js'
@@ -17,6 +18,7 @@ const KEPT = new Set<CollabEvent['type']>(['conflict', 'skipped', 'guard', 'warn
 /** A block of lines at the bottom of the terminal, redrawn in place. */
 export class LiveReporter implements Reporter {
   readonly #io: Io
+  readonly #repetition = new Repetition()
   #view: View = EMPTY_VIEW
   #shown: (() => readonly string[]) | undefined
   /** Lines on the screen that the next frame replaces. */
@@ -29,7 +31,7 @@ export class LiveReporter implements Reporter {
     this.#io = io
   }
 
-  begin(heading: Heading, snapshot: () => Snapshot): void {
+  begin(heading: Heading, snapshot: () => Snapshot | undefined): void {
     const { color } = this.#io
     this.#shown = () => render({ heading, color, snapshot: snapshot(), view: this.#view, now: Date.now(), columns: this.#io.columns })
     this.#drawLater(0)
@@ -37,9 +39,15 @@ export class LiveReporter implements Reporter {
 
   tell(event: CollabEvent): void {
     this.#view = nextView(this.#view, event, Date.now())
-    const text = KEPT.has(event.type) ? eventText(event, paintFor(this.#io.color)) : undefined
+    const text = KEPT.has(event.type) ? this.#keptText(event) : undefined
     if (text !== undefined) this.#print(event.type === 'plan' ? text : `${clockTime(Date.now())} ${text}`)
     this.#drawLater(FRAME_MS)
+  }
+
+  #keptText(event: CollabEvent): string | undefined {
+    const verdict = this.#repetition.judge(event, Date.now())
+    if (verdict === 'quiet') return undefined
+    return verdict === 'more' ? MORE_OF_THE_SAME : eventText(event, paintFor(this.#io.color))
   }
 
   /** Leaves the last frame on the screen. */

@@ -3,8 +3,8 @@ import type { Heading, Snapshot } from './view.js'
 
 /** Tells a person or a script what a run does. */
 export interface Reporter {
-  /** From now on there is something to show. */
-  begin(heading: Heading, snapshot: () => Snapshot): void
+  /** Before everything else. `snapshot` gives undefined until the session is open. */
+  begin(heading: Heading, snapshot: () => Snapshot | undefined): void
   tell(event: CollabEvent): void
   end(): void
 }

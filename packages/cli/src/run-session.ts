@@ -13,6 +13,7 @@ import type { Session, SessionInit } from './session.js'
 import type { WarningEvent } from './json-events.js'
 import { show } from './show.js'
 import type { System } from './system.js'
+import type { Heading, Snapshot } from './view.js'
 
 export interface RunInit extends Pick<SessionInit, 'storeId' | 'keys' | 'folder'> {
   readonly system: System
@@ -28,6 +29,8 @@ export interface RunInit extends Pick<SessionInit, 'storeId' | 'keys' | 'folder'
 export async function runSession(init: RunInit): Promise<ExitCode> {
   const { system, options, notices } = init
   const reporter = chooseReporter(system.io, options.json)
+  let session: Session | undefined
+  reporter.begin(headingOf(init), () => (session === undefined ? undefined : snapshotOf(session)))
   for (const notice of notices) reporter.tell(notice)
   let failure: FailureError | undefined
   const ended = new AbortController()
@@ -37,8 +40,11 @@ export async function runSession(init: RunInit): Promise<ExitCode> {
   }
   const stop = AbortSignal.any([system.stop, ended.signal])
   try {
-    const session = await openSession(sessionInit(init, reporter, end))
-    const code = await untilEnd(init, session, reporter, stop)
+    session = await openSession(sessionInit(init, reporter, end))
+    const code = await untilEnd(init, session, stop).catch((error: unknown) => {
+      // What made it end says more than what then could not be closed.
+      throw failure ?? error
+    })
     if (failure !== undefined) throw failure
     reporter.tell({ type: 'stopped', code })
     return code
@@ -65,12 +71,16 @@ export function networkOf({ peer, listen, mdns }: RunOptions, addresses: readonl
   return { peers: [...new Set([...peer, ...usableAddresses(addresses)])], listen, mdns }
 }
 
-async function untilEnd({ system, options, topic, keys, folder }: RunInit, session: Session, reporter: Reporter, stop: AbortSignal): Promise<ExitCode> {
+function headingOf({ topic, keys, folder }: RunInit): Heading {
+  return { topic, rights: keys.rights, ...(folder !== undefined && { folder }) }
+}
+
+function snapshotOf({ workspace, sync }: Session): Snapshot {
+  return { workspace: workspace.status(), ...(sync !== undefined && { folder: sync.status() }) }
+}
+
+async function untilEnd({ system, options }: RunInit, session: Session, stop: AbortSignal): Promise<ExitCode> {
   const { workspace, sync } = session
-  reporter.begin({ topic, rights: keys.rights, ...(folder !== undefined && { folder }) }, () => ({
-    workspace: workspace.status(),
-    ...(sync !== undefined && { folder: sync.status() })
-  }))
   let code: ExitCode = EXIT.ok
   try {
     if (options.once) {

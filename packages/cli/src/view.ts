@@ -6,6 +6,8 @@ import type { Paint } from './format.js'
 import type { CollabEvent } from './json-events.js'
 import { show } from './show.js'
 
+/** Less than this is over before it could be read. */
+const LONG_WORK = 20
 /** Changes kept on the screen. */
 const RECENT = 6
 const SHOWN_PEERS = 6
@@ -57,7 +59,8 @@ function nextProgress(before: Progress | undefined, event: Extract<CollabEvent, 
 
 export interface RenderInit {
   readonly heading: Heading
-  readonly snapshot: Snapshot
+  /** Undefined while it is being opened. */
+  readonly snapshot: Snapshot | undefined
   readonly view: View
   readonly now: number
   readonly columns: number
@@ -68,6 +71,7 @@ export interface RenderInit {
 export function render({ heading, snapshot, view, now, columns, color }: RenderInit): readonly string[] {
   const paint = paintFor(color)
   const width = Math.max(20, columns - 1)
+  if (snapshot === undefined) return ['', headingLine(heading, paint, width), paint.dim('○ starting'), '']
   return [
     '',
     headingLine(heading, paint, width),
@@ -100,11 +104,11 @@ function stateLine({ workspace, folder }: Snapshot, { rights }: Heading, paint: 
 }
 
 function progressLines(progress: Progress | undefined, now: number, paint: Paint, width: number): readonly string[] {
-  if (progress === undefined) return []
+  if (progress === undefined || progress.total < LONG_WORK) return []
   const { what, done, total, startedAt, doneAtStart } = progress
   const seconds = (now - startedAt) / 1000
   const rate = seconds < 0.5 ? 0 : (done - doneAtStart) / seconds
-  const eta = rate > 0 ? `, ${count(Math.round(rate), '')}/s, ${duration((total - done) / rate)} left`.replace(' /s', '/s') : ''
+  const eta = rate > 0 ? `, ${Math.round(rate).toLocaleString('en-US')}/s, ${duration((total - done) / rate)} left` : ''
   const text = clip(` ${what} ${done.toLocaleString('en-US')} of ${total.toLocaleString('en-US')}${eta}`, width - 26)
   return [paint.cyan(`  ${progressBar(done, total, 22)}`) + text]
 }
@@ -141,9 +145,15 @@ function withoutPeer(address: string): string {
   return address.replace(/\/p2p\/[^/]+$/, '')
 }
 
-/** Breaks at the width, so that an address can still be copied whole. */
+/** Breaks at spaces where there are some, so that an address can be copied whole. */
 function wrap(text: string, width: number): readonly string[] {
   const lines: string[] = []
-  for (let rest = text; rest !== ''; rest = rest.slice(width)) lines.push(rest.slice(0, width))
-  return lines
+  let rest = text
+  while (rest.length > width) {
+    const space = rest.lastIndexOf(' ', width)
+    const end = space > 4 ? space : width
+    lines.push(rest.slice(0, end))
+    rest = `    ${rest.slice(end).trimStart()}`
+  }
+  return [...lines, rest]
 }

@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest'
+import { describeCommands, parseArgs } from './args.js'
+import { completionScript } from './completion.js'
+
+const parse = (...argv: readonly string[]) => parseArgs(argv, '1.2.3')
+
+describe('parseArgs', () => {
+  it('[CLI60] reads every flag of join', () => {
+    const flags = ['--peer', '/a', '--peer', '/b', '--listen', '/c', '--no-mdns', '--read-only', '--name', 'Ann', '--dry-run', '--once', '--json']
+    expect(parse('join', 'topic', './notes', ...flags)).toEqual({
+      command: 'join',
+      topic: 'topic',
+      folder: './notes',
+      peer: ['/a', '/b'],
+      listen: ['/c'],
+      mdns: false,
+      readOnly: true,
+      name: 'Ann',
+      dryRun: true,
+      once: true,
+      json: true
+    })
+  })
+
+  it('[CLI61] has defaults: mdns, no peers, everything else off; one call leaves nothing for the next', () => {
+    parse('join', 'x', 'y', '--peer', '/a')
+    expect(parse('join', '-', 'y')).toEqual({
+      command: 'join',
+      topic: '-',
+      folder: 'y',
+      peer: [],
+      listen: [],
+      mdns: true,
+      readOnly: false,
+      dryRun: false,
+      once: false,
+      json: false
+    })
+  })
+
+  it('[CLI62] every command answers --help and --version', () => {
+    for (const { name } of describeCommands()) {
+      expect(parse(name, '--version')).toEqual({ command: 'text', text: '1.2.3\n' })
+      expect(parse(name, '--help')).toMatchObject({ command: 'text', text: expect.stringContaining(`Usage: collab ${name}`) })
+    }
+    expect(parse()).toMatchObject({ command: 'text', text: expect.stringContaining('Usage: collab') })
+  })
+
+  it('[CLI63] tells wrong usage in one line with the page that helps', () => {
+    const message = (...argv: readonly string[]) => {
+      try {
+        return JSON.stringify(parse(...argv))
+      } catch (error) {
+        return (error as Error).message
+      }
+    }
+    expect(message('join', 'x')).toBe("missing required argument 'folder'; see collab join --help")
+    expect(message('joim')).toMatch(/^unknown command 'joim' \(Did you mean join\?\); see collab --help$/)
+    expect(message('join', 'x', 'y', '--pear')).toMatch(/^unknown option '--pear'.*; see collab join --help$/)
+    for (const argv of [['join'], ['nope'], ['log', '--limit', 'many']]) expect(message(...argv)).not.toContain('\n')
+  })
+
+  it('[CLI64] completion scripts name every command and flag', () => {
+    for (const shell of ['bash', 'zsh', 'fish'] as const) {
+      const script = completionScript(shell)
+      for (const { name, flags } of describeCommands()) {
+        expect(script).toContain(name)
+        for (const flag of flags) expect(script).toContain(shell === 'fish' ? `-l ${flag.slice(2)}` : flag)
+      }
+    }
+  })
+})
