@@ -7,9 +7,12 @@ import { FailureError, alreadyRunning, describeError } from './cli-error.js'
 import type { ControlAnswers, ControlRequest } from './control-protocol.js'
 import { ControlServer } from './control-server.js'
 import type { CollabEvent } from './json-events.js'
+import { giveMemoryBackAtRest } from './memory.js'
 
 /** After as many failed rounds without one that worked, trying again in the same process is of no use. */
 const MAX_FOLDER_FAILURES = 3
+/** A folder joined for the first time waits this long for peers that have the same files; LAN peers answer within 0.1 s. */
+const JOIN_WAIT_MS = 1_000
 
 export interface NetworkInit {
   readonly peers: readonly string[]
@@ -58,6 +61,7 @@ export async function openSession(init: SessionInit): Promise<Session> {
   opening.defer(() => teller.idle())
   relayWorkspace(init, workspace)
   if (sync !== undefined) relayFolder(init, sync, teller)
+  opening.defer(giveMemoryBackAtRest())
   const control = new ControlServer(init.storeDirectory, (request) => answer(request, workspace, sync, () => init.end()))
   opening.defer(() => control.stop())
   await startAll(init, { workspace, sync, control })
@@ -127,7 +131,8 @@ async function openOwnWorkspace(init: SessionInit, store: KvStore, fs: FolderFs 
 
 function folderSync(init: SessionInit, workspace: Workspace, fs: FolderFs, discardBases: boolean): FolderSync {
   const marker: Marker = { version: 1, workspace: workspace.id, store: init.storeId, session: workspace.session }
-  return new FolderSync({ workspace, fs, marker, discardBases })
+  const mayMeetPeers = init.network.mdns || init.network.peers.length > 0
+  return new FolderSync({ workspace, fs, marker, discardBases, joinWaitMs: mayMeetPeers ? JOIN_WAIT_MS : 0 })
 }
 
 function relayWorkspace({ tell, end }: SessionInit, workspace: Workspace): void {

@@ -2,7 +2,7 @@ import type { Crypto } from '../base/crypto.js'
 import { MalformedError } from '../base/errors.js'
 import type { AuthorId, DocId, EntryHash } from '../base/ids.js'
 import { sortableNumber } from '../base/kv.js'
-import { seedClient } from '../doc/client-id.js'
+import { lowerMergeClient, seedClient } from '../doc/client-id.js'
 import { checkUpdate, updateRanges } from '../doc/gate.js'
 import { TextDocument, stepUpdate } from '../doc/text-document.js'
 import type { DocStep } from '../doc/text-document.js'
@@ -11,11 +11,14 @@ import type { Batch } from './batch.js'
 import { canonicalOrder, decodeDocRow, decodeStep, encodeDocRow, encodeStep, EMPTY_DOC } from './step-row.js'
 import type { ClientRange, DocRow, StepRow } from './step-row.js'
 import type { DocVersion } from './workspace-types.js'
-import type { Past } from './past.js'
+import { newestSeq } from './past.js'
+import type { Cause, Past } from './past.js'
 
 /** Yjs items kept in memory over all open documents: about 250 bytes each. */
 const OPEN_ITEMS = 200_000
 const OPEN_DOCS = 512
+/** Rows kept in memory, at some 400 bytes each. */
+const KNOWN_ROWS = 4096
 
 /** Where a change stands in the log. */
 export interface Provenance {
@@ -25,9 +28,16 @@ export interface Provenance {
   readonly seq: number
   readonly weight: number
   readonly past: Past
+  readonly includes: (cause: Cause) => Promise<boolean>
 }
 
 export type ChangesOf = (entry: EntryHash) => Promise<readonly Change[]>
+
+export interface DocumentsInit {
+  readonly crypto: Crypto
+  readonly changesOf: ChangesOf
+  readonly isForked: (author: AuthorId) => boolean
+}
 
 interface OpenDoc {
   row: DocRow
@@ -47,18 +57,25 @@ interface OpenDoc {
 export class Documents {
   readonly #crypto: Crypto
   readonly #changesOf: ChangesOf
+  readonly #isForked: (author: AuthorId) => boolean
   readonly #open = new Map<DocId, OpenDoc>()
+  /** Rows read or written lately, of documents that need not be open. */
+  readonly #rows = new Map<DocId, DocRow>()
 
-  constructor(crypto: Crypto, changesOf: ChangesOf) {
+  constructor({ crypto, changesOf, isForked }: DocumentsInit) {
     this.#crypto = crypto
     this.#changesOf = changesOf
+    this.#isForked = isForked
   }
 
   async row(batch: Batch, doc: DocId): Promise<DocRow> {
     const open = this.#open.get(doc)
-    if (open !== undefined) return open.row
+    const known = open?.row ?? this.#rows.get(doc)
+    if (known !== undefined) return known
     const stored = await batch.get('doc', doc)
-    return stored === undefined ? EMPTY_DOC : decodeDocRow(stored)
+    const row = stored === undefined ? EMPTY_DOC : decodeDocRow(stored)
+    this.#rows.set(doc, row)
+    return row
   }
 
   /** Applies a document's change, or says why it is void. */
@@ -69,7 +86,8 @@ export class Documents {
       return undefined
     }
     const open = await this.#load(batch, change.doc)
-    const verdict = checkUpdate(this.#crypto, change.doc, from.author, change, { clockOf: (client) => clockInPast(open.steps, client, from) })
+    const isInPast = await this.#pastOf(open.steps, from)
+    const verdict = checkUpdate(this.#crypto, change.doc, from.author, change, { clockOf: (client) => clockOf(open.steps, client, isInPast) })
     if (!verdict.ok) return verdict.reason
     await this.#append(batch, change.doc, stepOf(from, verdict.ranges), change)
     return undefined
@@ -77,7 +95,6 @@ export class Documents {
 
   /** From now on `loser` lives on inside `winner`: what it has now, and what comes. */
   async absorb(batch: Batch, from: Provenance, winner: DocId, loser: DocId): Promise<void> {
-    if (winner === loser || (await this.#isInside(batch, winner, loser))) return
     const open = await this.#load(batch, winner)
     await this.#loadSeed(batch, open, loser)
     const merge = stepUpdate(this.#crypto, winner, { author: from.author, via: [], change: { kind: 'absorbed', loser } }, seedsOf(open))
@@ -86,7 +103,13 @@ export class Documents {
     const inner = await this.#load(batch, loser)
     if (inner.row.into.includes(winner)) return
     this.#setRow(batch, loser, inner, { ...inner.row, into: [...inner.row.into, winner] })
-    for (const step of inner.steps) await this.#append(batch, winner, { ...step, via: [...step.via, loser] }, undefined)
+    for (const step of inner.steps) await this.#append(batch, winner, within(step, loser), undefined)
+  }
+
+  /** Forgets what was done to open documents since they were loaded, and not logged. Call while nothing was applied. */
+  forget(): void {
+    this.#open.clear()
+    this.#rows.clear()
   }
 
   async text(batch: Batch, doc: DocId): Promise<{ text: string; count: number }> {
@@ -121,6 +144,7 @@ export class Documents {
 
   /** Closes what was used least recently while too much is open. Call between batches only. */
   trim(): void {
+    if (this.#rows.size > KNOWN_ROWS) this.#rows.clear()
     let items = 0
     for (const { document } of this.#open.values()) items += document?.items ?? 0
     for (const [doc, { document }] of this.#open) {
@@ -144,9 +168,9 @@ export class Documents {
       contested
     }
     if (row.count > 0) batch.put('step', `${doc}/${sortableNumber(row.count)}`, encodeStep(step))
-    if (open === undefined) batch.put('doc', doc, encodeDocRow(next))
+    if (open === undefined) this.#putRow(batch, doc, next)
     else await this.#extend(batch, doc, open, next, step)
-    for (const outer of next.into) await this.#append(batch, outer, { ...step, via: [...step.via, doc] }, undefined)
+    for (const outer of next.into) await this.#append(batch, outer, within(step, doc), undefined)
   }
 
   async #extend(batch: Batch, doc: DocId, open: OpenDoc, next: DocRow, step: StepRow): Promise<void> {
@@ -159,6 +183,11 @@ export class Documents {
 
   #setRow(batch: Batch, doc: DocId, open: OpenDoc, row: DocRow): void {
     open.row = row
+    this.#putRow(batch, doc, row)
+  }
+
+  #putRow(batch: Batch, doc: DocId, row: DocRow): void {
+    this.#rows.set(doc, row)
     batch.put('doc', doc, encodeDocRow(row))
   }
 
@@ -206,18 +235,20 @@ export class Documents {
     return { author: step.author, via: step.via, change }
   }
 
-  async #isInside(batch: Batch, inner: DocId, outer: DocId): Promise<boolean> {
-    const todo = [inner]
-    const seen = new Set<DocId>(todo)
-    for (const doc of todo) {
-      if (doc === outer) return true
-      for (const next of (await this.row(batch, doc)).into) {
-        if (seen.has(next)) continue
-        seen.add(next)
-        todo.push(next)
-      }
+  /**
+   * Which of a document's steps the causal past of a change holds, and the change's own entry so far. What came
+   * from an absorbed document is there once its absorption is.
+   */
+  async #pastOf(steps: readonly StepRow[], from: Provenance): Promise<(step: StepRow) => boolean> {
+    const unseen = new Set<StepRow>()
+    for (const step of steps) {
+      if (step.entry !== from.entry && this.#isForked(step.author) && !(await from.includes(step))) unseen.add(step)
     }
-    return false
+    const holds = (step: StepRow): boolean =>
+      step.entry === from.entry || (step.seq <= newestSeq(from.past, step.author) && !unseen.has(step))
+    const absorbed = new Set<string>()
+    for (const step of steps) if (step.loser !== undefined && holds(step)) absorbed.add([step.loser, ...step.via].join())
+    return (step) => holds(step) && step.via.every((_, at) => absorbed.has(step.via.slice(at).join()))
   }
 }
 
@@ -233,12 +264,17 @@ function stepOf(from: Provenance, ranges: readonly ClientRange[]): StepRow {
   return { entry: from.entry, index: from.index, author: from.author, seq: from.seq, weight: from.weight, via: [], loser: undefined, ranges }
 }
 
-/** End of what the entry's causal past, and the entry itself so far, hold of `client`. */
-function clockInPast(steps: readonly StepRow[], client: number, from: Provenance): number {
+/** A step of `loser` as the document that absorbed it has it. */
+function within(step: StepRow, loser: DocId): StepRow {
+  const ranges = step.ranges.map((range) => ({ ...range, client: lowerMergeClient(range.client) }))
+  return { ...step, via: [...step.via, loser], ranges }
+}
+
+/** End of what is there of `client` in the steps of a causal past. */
+function clockOf(steps: readonly StepRow[], client: number, isInPast: (step: StepRow) => boolean): number {
   let clock = 0
   for (const step of steps) {
-    if (step.entry !== from.entry && step.seq > (from.past.get(step.author) ?? -1)) continue
-    for (const range of step.ranges) if (range.client === client) clock = Math.max(clock, range.to)
+    for (const range of step.ranges) if (range.client === client && range.to > clock && isInPast(step)) clock = range.to
   }
   return clock
 }
