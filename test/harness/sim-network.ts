@@ -156,11 +156,12 @@ class SimTransport implements Transport {
   /** A frame counts only while the stream it was sent on is the current one. */
   async take(from: string, epoch: number, frame: Uint8Array, sender: SimTransport): Promise<void> {
     if (sender.#streams.get(this.peerId)?.epoch !== epoch || !this.#streams.has(from)) return
-    this.#busy = this.#busy.then(() => this.#handlers.frame(from, frame))
+    this.#busy = this.#busy.then(() => this.#handlers.frame(from, frame)).catch(() => this.disconnect(from))
     await this.#busy
   }
 
   async hear(from: string, data: Uint8Array): Promise<void> {
+    if (!this.#streams.has(from)) return
     if ((await this.#handlers.gossip(from, data)) === 'accept') this.#network.gossip(this.peerId, data, from)
   }
 }

@@ -275,6 +275,16 @@ describe('one path, several nodes', () => {
     expect(tree.view.get(node(1))).toMatchObject({ path: 'f (conflict, Ann 00000000)', content: blob(9) })
   })
 
+  it('[TREE10] a file comes back when the one that showed it becomes a blob', () => {
+    apply(ANN, file(1, ROOT_NODE, 'a', 7))
+    apply(BOB, file(2, ROOT_NODE, 'b', 8))
+    apply(BOB, absorb(1, 2))
+    expect(paths()).toEqual(['a'])
+    apply(ANN, { kind: 'tree', node: node(1), content: { value: blob(9), replaces: tree.replaces(node(1), 'content') } })
+    expect(paths()).toEqual(['a', 'b'])
+    expect(tree.absorbedInto(node(2))).toBeUndefined()
+  })
+
   it('[TREE11] conflict names are unique, never take a name in use, and follow the display name', () => {
     apply(ANN, file(1, ROOT_NODE, 'f', 1))
     apply(EVE, file(2, ROOT_NODE, 'f', 2))
@@ -343,12 +353,13 @@ describe('absorbed files', () => {
     expect(paths()).toEqual([])
   })
 
-  it('[TREE14] deleting a file also covers one that is about to be absorbed', () => {
+  it('[TREE14] deleting a file does not cover one that is about to be absorbed: nobody was shown its text', () => {
     apply(BOB, move(3, ROOT_NODE, 'a'))
-    tree.judge(doc(1), doc(3), 'same')
+    tree.judge(doc(1), doc(3), 'merge')
     apply(ANN, remove(1))
+    expect(paths()).toEqual(['a', 'b'])
     apply(BOB, absorb(1, 3))
-    expect(paths()).toEqual(['b'])
+    expect(paths()).toEqual(['a', 'b'])
   })
 })
 

@@ -125,7 +125,7 @@ export class Tree {
 
   /**
    * The other shown nodes that the entry of `node` stands for: directories at the same path, files about to be
-   * absorbed. Who deletes or moves the entry means them too.
+   * absorbed. Who moves the entry means them too; who deletes it, the directories only.
    */
   shownWith(node: NodeId): readonly NodeId[] {
     this.#refresh()
@@ -146,13 +146,16 @@ export class Tree {
     return (this.#state.find(node)?.content.values ?? []).slice(1).map(({ value }) => value)
   }
 
-  /** Touches known, for a deletion: of the node, its documents, and what was or is about to be absorbed into it. */
+  /**
+   * Touches known, for a deletion: of the node, its documents, and what was absorbed into it. Not of a file about to
+   * be absorbed: its text is not shown yet, so nobody who deletes the entry has seen it.
+   */
   seen(node: NodeId): readonly (readonly [AuthorId, number])[] {
     this.#refresh()
     const found = this.#state.find(node)
     if (found === undefined) return []
     const seen: Touches = new Map()
-    for (const file of [found, ...this.#mergedWith(groupOf(found))]) for (const member of groupMembers(file)) addTouches(seen, member)
+    for (const member of groupMembers(found)) addTouches(seen, member)
     return [...seen].sort(([a], [b]) => compareText(a, b))
   }
 

@@ -1,29 +1,32 @@
 import { CborFields, decodeCbor, encodeCbor } from '../base/cbor.js'
 import type { Crypto } from '../base/crypto.js'
 import { MalformedError, errorMessage } from '../base/errors.js'
-import { fromUtf8, utf8 } from '../base/bytes.js'
+import { utf8 } from '../base/bytes.js'
 import { idBytes, opId, parseAuthorId, parseDocId, parseEntryHash, parseOpId } from '../base/ids.js'
-import type { AuthorId, DocId, EntryHash, NodeId } from '../base/ids.js'
+import type { AuthorId, DocId, EntryHash } from '../base/ids.js'
 import type { KvStore } from '../base/kv.js'
 import { sortableNumber } from '../base/kv.js'
-import { documentId } from '../doc/node-id.js'
 import { Tree } from '../doc/tree.js'
 import { shareMostLines } from '../doc/union-merge.js'
 import { decodeChanges, encodeChanges } from '../log/change.js'
-import type { AbsorbChange, Change, SeedChange, TreeChange } from '../log/change.js'
+import type { AbsorbChange, Change, TreeChange } from '../log/change.js'
 import type { Entry, EntryHeader } from '../log/entry.js'
 import type { Batch } from './batch.js'
 import type { BodyReader } from './body-reader.js'
 import { Documents, isDocumentChange } from './documents.js'
 import type { Provenance } from './documents.js'
-import { Pasts } from './past.js'
-import type { Past } from './past.js'
+import { FirstTexts } from './first-texts.js'
+import { Members } from './members.js'
+import { newestSeq, Pasts, weightOf } from './past.js'
+import type { Cause, Past } from './past.js'
 
 export interface ApplierInit {
   readonly crypto: Crypto
   readonly kv: KvStore
   readonly bodies: BodyReader
   readonly entryOf: (hash: EntryHash) => Promise<Entry | undefined>
+  /** Whether two entries of the author are held, or in the batch under way, at one seq. */
+  readonly isForked: (author: AuthorId) => boolean
 }
 
 /** What a run of applied entries touched. */
@@ -41,7 +44,7 @@ export interface Applied {
 export class Applier {
   readonly tree: Tree
   readonly documents: Documents
-  readonly members = new Map<AuthorId, string>()
+  readonly members = new Members()
   readonly #init: ApplierInit
   readonly #pasts: Pasts
   /** Newest applied entry of every branch of every log. */
@@ -50,15 +53,15 @@ export class Applier {
   readonly #waiting = new Map<EntryHash, EntryHash[]>()
   /** Entries of the batch under way: not in the log yet. */
   #held: ReadonlyMap<EntryHash, Entry> = new Map()
-  /** The document that each text file began with. */
-  readonly #firstDocs = new Map<NodeId, DocId>()
+  readonly #firstTexts: FirstTexts
   #treeRows = 0
   #voids = 0
 
   constructor(init: ApplierInit) {
     this.#init = init
-    this.#pasts = new Pasts(init.kv)
-    this.documents = new Documents(init.crypto, this.#changesOf)
+    this.#pasts = new Pasts({ kv: init.kv, headerOf: this.#headerOf, isForked: init.isForked })
+    this.#firstTexts = new FirstTexts(init.crypto)
+    this.documents = new Documents({ crypto: init.crypto, changesOf: this.#changesOf, isForked: init.isForked })
     this.tree = new Tree({ authorName: (author) => this.members.get(author) })
   }
 
@@ -73,7 +76,7 @@ export class Applier {
   /** Reads back what was applied before. Call once, before anything else. */
   async load(batch: Batch): Promise<void> {
     const { kv } = this.#init
-    for (const [author, name] of await kv.scan('member')) this.members.set(parseAuthorId(author), fromUtf8(name))
+    for (const [author, row] of await kv.scan('member')) this.members.load(parseAuthorId(author), row)
     for (const [hash, row] of await kv.scan('frontier')) {
       const fields = new CborFields(decodeCbor(row), 2)
       this.#frontier.set(parseEntryHash(hash), { author: parseAuthorId(fields.bytes()), seq: fields.uint() })
@@ -115,7 +118,12 @@ export class Applier {
 
   /** The causal past of an applied entry. */
   async past(hash: EntryHash): Promise<Past> {
-    return await this.#pasts.of(hash, this.#headerOf)
+    return await this.#pasts.of(hash)
+  }
+
+  /** Whether an applied entry is in `past`. */
+  async isInPast(past: Past, cause: Cause): Promise<boolean> {
+    return await this.#pasts.includes(past, cause)
   }
 
   /** Compares the first contents of files that collide, until the tree has all verdicts it asks for. */
@@ -141,16 +149,16 @@ export class Applier {
 
   async #applyEntry(batch: Batch, entry: Entry, texts: Set<DocId>): Promise<{ entry: EntryHash; author: AuthorId; reason: string }[]> {
     const { hash, header } = entry
-    const { past, ops } = await this.#pasts.add(hash, header, this.#headerOf)
+    const { past, ops } = await this.#pasts.add(hash, header)
     batch.add(ops)
-    let weight = 0
-    for (const seq of past.values()) weight += seq + 1
+    const weight = weightOf(past)
+    const includes = (cause: Cause): Promise<boolean> => this.#pasts.includes(past, cause)
     const voids: { entry: EntryHash; author: AuthorId; reason: string }[] = []
     const changes = this.#read(entry)
     if (typeof changes === 'string') voids.push({ entry: hash, author: header.author, reason: changes })
     else {
       for (const [index, change] of changes.entries()) {
-        const from: Provenance = { entry: hash, index, author: header.author, seq: header.seq, weight, past }
+        const from: Provenance = { entry: hash, index, author: header.author, seq: header.seq, weight, past, includes }
         const reason = await this.#applyChange(batch, from, change, changes, texts)
         if (reason !== undefined) voids.push({ entry: hash, author: header.author, reason })
       }
@@ -185,7 +193,7 @@ export class Applier {
   async #applyChange(batch: Batch, from: Provenance, change: Change, all: readonly Change[], texts: Set<DocId>): Promise<string | undefined> {
     if (isDocumentChange(change)) {
       if (change.kind === 'seed') {
-        if (!this.#isSeedOfItsEntry(change, all[from.index - 1])) return 'a first text that is not the one its document id names'
+        if (!this.#firstTexts.fits(all[from.index - 1], change)) return 'a first text that is not the one its document id names'
       }
       const reason = await this.documents.apply(batch, from, change)
       if (reason !== undefined) return reason
@@ -195,14 +203,13 @@ export class Applier {
     }
     switch (change.kind) {
       case 'tree':
+        if (this.#firstTexts.isMissing(change, all[from.index + 1])) return 'a new text file without its first text'
         return this.#applyTree(batch, from, change)
       case 'absorb':
         return await this.#applyAbsorb(batch, from, change, texts)
       case 'member':
         if (change.author !== from.author) return 'a member record for somebody else'
-        this.members.set(change.author, change.name)
-        this.tree.renameAuthor(change.author)
-        batch.put('member', change.author, utf8(change.name))
+        this.#applyMember(batch, from, change.name)
         return undefined
       case 'malformed':
         return change.reason
@@ -211,20 +218,21 @@ export class Applier {
     }
   }
 
-  /**
-   * A text document's id is derived from its file and its first text, so no second first text fits it. The file's
-   * creation stands right before its seed.
-   */
-  #isSeedOfItsEntry(seed: SeedChange, before: Change | undefined): boolean {
-    if (before?.kind !== 'tree' || before.content?.value.kind !== 'text' || before.content.value.doc !== seed.doc) return false
-    return documentId(this.#init.crypto, before.node, this.#init.crypto.sha256(utf8(seed.text))) === seed.doc
+  #applyMember(batch: Batch, from: Provenance, name: string): void {
+    const row = this.members.set({ author: from.author, seq: from.seq, entry: from.entry, index: from.index, name })
+    if (row === undefined) return
+    batch.put('member', from.author, row)
+    this.tree.renameAuthor(from.author)
   }
 
   #applyTree(batch: Batch, from: Provenance, change: TreeChange | AbsorbChange): string | undefined {
+    if (change.kind === 'tree' && change.deleted?.seen.some(([author, seq]) => seq > newestSeq(from.past, author)) === true) {
+      return 'a deletion of what its author has not seen'
+    }
     const id = opId(from.entry, from.index)
     const reason = this.tree.apply({ id, author: from.author, seq: from.seq, change })
     if (reason !== undefined) return reason
-    this.#noteFirstDoc(change)
+    this.#firstTexts.note(id, from.author, from.seq, change)
     const row = encodeCbor([idBytes(id), idBytes(from.author), from.seq, encodeChanges([change])])
     batch.put('tree', sortableNumber(this.#treeRows++), row)
     return undefined
@@ -239,19 +247,13 @@ export class Applier {
     const [change] = decodeChanges(fields.bytes())
     if (change?.kind !== 'tree' && change?.kind !== 'absorb') return
     this.tree.apply({ id, author, seq, change })
-    this.#noteFirstDoc(change)
-  }
-
-  #noteFirstDoc(change: TreeChange | AbsorbChange): void {
-    if (change.kind !== 'tree' || change.create === undefined || change.content?.value.kind !== 'text') return
-    const known = this.#firstDocs.get(change.node)
-    const { doc } = change.content.value
-    if (known === undefined || doc < known) this.#firstDocs.set(change.node, doc)
+    this.#firstTexts.note(id, author, seq, change)
   }
 
   async #applyAbsorb(batch: Batch, from: Provenance, change: AbsorbChange, texts: Set<DocId>): Promise<string | undefined> {
-    const [winner, loser] = [this.#firstDocs.get(change.winner), this.#firstDocs.get(change.loser)]
-    if (winner === undefined || loser === undefined) return 'a merge of something that is no text file'
+    const pair = await this.#firstTexts.pairOf(change, from.includes)
+    if (typeof pair === 'string') return pair
+    const { winner, loser } = pair
     const reason = this.#applyTree(batch, from, change)
     if (reason !== undefined) return reason
     await this.documents.absorb(batch, from, winner, loser)

@@ -12,6 +12,9 @@ import type { Applier } from './applier.js'
 import type { Batch } from './batch.js'
 import type { DocVersion, LocalChange } from './workspace-types.js'
 
+/** Client ids of one run in one document: one for each old version that was edited while newer own edits were there. */
+const MAX_NONCES = 10_000
+
 /** One local change as the log will carry it. */
 export interface Draft {
   /** Changes in order; those of one unit share an entry. */
@@ -29,13 +32,19 @@ export interface Draft {
 export class Drafter {
   readonly #crypto: Crypto
   readonly #author: AuthorId
+  readonly #firstNonce: number
   readonly #applier: Applier
   readonly #batch: Batch
   readonly #created = new Map<string, NodeId>()
+  /** Documents edited by this call: their live state is ahead of every version. */
+  readonly #edited = new Set<DocId>()
+  /** Client ids that this call used: no document holds all of those edits yet. */
+  readonly #used = new Set<number>()
 
-  constructor(init: { crypto: Crypto; author: AuthorId; applier: Applier; batch: Batch }) {
+  constructor(init: { crypto: Crypto; author: AuthorId; nonce: number; applier: Applier; batch: Batch }) {
     this.#crypto = init.crypto
     this.#author = init.author
+    this.#firstNonce = init.nonce
     this.#applier = init.applier
     this.#batch = init.batch
   }
@@ -115,14 +124,15 @@ export class Drafter {
     const todo: NodeId[] = [node]
     for (const at of todo) todo.push(...tree.view.children(at).map((child: TreeEntry) => child.node))
     return todo
-      .flatMap((at) => [at, ...tree.shownWith(at)])
+      .flatMap((at) => (tree.view.get(at)?.type === 'directory' ? [at, ...tree.shownWith(at)] : [at]))
       .toReversed()
       .map((at) => [{ kind: 'tree', node: at, deleted: { seen: tree.seen(at) } }])
   }
 
   async #edit(change: Extract<LocalChange, { type: 'edit' }>): Promise<Draft> {
     const { documents } = this.#applier
-    const whole = documents.isWhole(await documents.row(this.#batch, change.doc), change.base)
+    const whole = !this.#edited.has(change.doc) && documents.isWhole(await documents.row(this.#batch, change.doc), change.base)
+    this.#edited.add(change.doc)
     const live = await documents.document(this.#batch, change.doc)
     const target = whole ? live : await documents.fork(this.#batch, change.doc, change.base)
     const update = change.machine ? target.editDerived(change.edits) : target.edit(change.edits, this.#author, this.#nonce(change.doc, live, target))
@@ -131,9 +141,11 @@ export class Drafter {
 
   /** The first nonce whose client id `target` knows as far as the live document does: ids are never used twice for one clock. */
   #nonce(doc: DocId, live: TextDocument, target: TextDocument): number {
-    for (let nonce = 0; nonce < 10_000; nonce++) {
+    for (let nonce = this.#firstNonce; nonce < this.#firstNonce + MAX_NONCES; nonce++) {
       const client = authorClient(this.#crypto, this.#author, doc, nonce)
-      if (target.clockOf(client) === live.clockOf(client)) return nonce
+      if (this.#used.has(client) || target.clockOf(client) !== live.clockOf(client)) continue
+      this.#used.add(client)
+      return nonce
     }
     throw new CollabError('TooManyClientsError', 'this file was edited from too many old versions at once; save it again')
   }

@@ -37,6 +37,12 @@ export interface LiveWorkspaceInit {
   readonly transport: ((peerSeed: Uint8Array, handlers: TransportHandlers) => Transport) | undefined
 }
 
+/**
+ * Collisions are merged for good once every connected peer is synced, or nothing came for this long, in milliseconds:
+ * half way through a catch-up, files meet at a path that they have long left.
+ */
+const MERGE_AFTER_QUIET_MS = 5000
+
 /** A workspace: a replica, the peers that it is synced with, and what it tells its owner. */
 export class LiveWorkspace implements Workspace {
   readonly #init: LiveWorkspaceInit
@@ -44,6 +50,7 @@ export class LiveWorkspace implements Workspace {
   readonly #peers = new Map<string, { synced: boolean }>()
   readonly #waiters = new Set<() => void>()
   #transport: Transport | undefined
+  #cancelMerge: (() => void) | undefined
   #state: 'opened' | 'started' | 'stopped' = 'opened'
 
   constructor(init: LiveWorkspaceInit) {
@@ -88,6 +95,7 @@ export class LiveWorkspace implements Workspace {
   async start(): Promise<void> {
     if (this.#state !== 'opened') return
     this.#state = 'started'
+    this.#mergeWhenQuiet()
     const { transport, replica } = this.#init
     if (transport === undefined) return
     this.#transport = transport(replica.identity.peerSeed, this.#handlers())
@@ -98,6 +106,7 @@ export class LiveWorkspace implements Workspace {
   async stop(): Promise<void> {
     if (this.#state === 'stopped') return
     this.#state = 'stopped'
+    this.#cancelMerge?.()
     this.#driver.stop()
     await this.#transport?.stop()
     await this.#init.replica.close()
@@ -190,9 +199,22 @@ export class LiveWorkspace implements Workspace {
   async #receive(entries: readonly Entry[]): Promise<Outcome> {
     const outcome = await this.#init.replica.receive(entries)
     this.#tell(outcome)
-    const merges = this.rights === 'write' ? await this.#init.replica.mergeCollisions() : undefined
-    if (merges !== undefined) this.#publish(merges)
+    if (outcome.nodes.length > 0) this.#mergeWhenQuiet()
     return outcome
+  }
+
+  #mergeWhenQuiet(): void {
+    this.#cancelMerge?.()
+    if (this.rights === 'write') this.#cancelMerge = this.#init.clock.after(MERGE_AFTER_QUIET_MS, () => this.#merge())
+  }
+
+  #merge(): void {
+    this.#cancelMerge?.()
+    if (this.rights !== 'write' || this.#state !== 'started') return
+    const publish = (merges: Outcome | undefined): void => {
+      if (merges !== undefined) this.#publish(merges)
+    }
+    void this.#init.replica.mergeCollisions().then(publish).catch((error: unknown) => this.#onFailure(error))
   }
 
   #publish(outcome: Outcome): void {
@@ -219,6 +241,7 @@ export class LiveWorkspace implements Workspace {
     if (known === undefined || known.synced === synced) return
     known.synced = synced
     if (!this.#allSynced()) return
+    this.#merge()
     this.#init.events.emit('synced', { peers: this.#peers.size })
     this.#wake()
   }

@@ -1,62 +1,125 @@
 import { concat, toHex } from '../base/bytes.js'
 import { MalformedError } from '../base/errors.js'
-import { idBytes, parseAuthorId } from '../base/ids.js'
+import { idBytes, parseAuthorId, parseEntryHash } from '../base/ids.js'
 import type { AuthorId, EntryHash } from '../base/ids.js'
 import type { KvOp, KvStore } from '../base/kv.js'
 import type { EntryHeader } from '../log/entry.js'
 
-/** Author -> newest seq of that author in an entry's causal past, the entry itself included. */
-export type Past = ReadonlyMap<AuthorId, number>
+/** Newest entry of one branch of an author's log. */
+export interface PastHead {
+  readonly seq: number
+  readonly hash: EntryHash
+}
+
+/** Author -> its newest entries in an entry's causal past, the entry itself included: one, unless its log forked. */
+export type Past = ReadonlyMap<AuthorId, readonly PastHead[]>
+
+/** An entry that may be in a past; `entry` may be the first half of its hash only. */
+export interface Cause {
+  readonly author: AuthorId
+  readonly seq: number
+  readonly entry: string
+}
+
+export interface PastsInit {
+  readonly kv: KvStore
+  readonly headerOf: (hash: EntryHash) => Promise<EntryHeader | undefined>
+  /** Whether two entries of the author are held, or in the batch under way, at one seq. */
+  readonly isForked: (author: AuthorId) => boolean
+}
 
 const TABLE = 'past'
-const ROW_BYTES = 36
+const ROW_BYTES = 68
 /** A chain without dependencies writes its past this often, so that a walk back stays short. */
 const EVERY = 64
 /** Pasts kept in memory: heads of the logs and what their next entries name. */
 const CACHED = 512
+/** Links of forked logs kept in memory: honest logs don't fork, and a fork ends soon. */
+const CACHED_LINKS = 65_536
 
-/** The causal past of every applied entry, as seqs per author. */
+/**
+ * The causal past of every applied entry. Exact for forked logs too: a seq says nothing there, so a branch is
+ * told from another by its entries.
+ */
 export class Pasts {
-  readonly #kv: KvStore
+  readonly #init: PastsInit
   readonly #cache = new Map<EntryHash, Past>()
+  readonly #links = new Map<EntryHash, EntryHash | null>()
 
-  constructor(kv: KvStore) {
-    this.#kv = kv
+  constructor(init: PastsInit) {
+    this.#init = init
   }
 
   /** The past of an entry whose `prev` and `deps` are applied, and the rows that keep it. */
-  async add(hash: EntryHash, header: EntryHeader, headerOf: HeaderOf): Promise<{ past: Past; ops: readonly KvOp[] }> {
-    const past = new Map<AuthorId, number>(header.prev === null ? [] : await this.of(header.prev, headerOf))
+  async add(hash: EntryHash, header: EntryHeader): Promise<{ past: Past; ops: readonly KvOp[] }> {
+    const past = new Map<AuthorId, readonly PastHead[]>(header.prev === null ? [] : await this.of(header.prev))
     for (const dep of header.deps) {
-      for (const [author, seq] of await this.of(dep, headerOf)) past.set(author, Math.max(seq, past.get(author) ?? -1))
+      for (const [author, heads] of await this.of(dep)) past.set(author, await this.#join(author, past.get(author) ?? [], heads))
     }
-    past.set(header.author, Math.max(header.seq, past.get(header.author) ?? -1))
+    past.set(header.author, extend(past.get(header.author) ?? [], header.prev, { seq: header.seq, hash }))
     this.#remember(hash, past)
     const keep = header.prev === null || header.deps.length > 0 || header.seq % EVERY === 0
     return { past, ops: keep ? [{ table: TABLE, key: hash, value: encodePast(past) }] : [] }
   }
 
   /** @throws {MalformedError} when the entry is not held. */
-  async of(hash: EntryHash, headerOf: HeaderOf): Promise<Past> {
-    const skipped: { author: AuthorId; seq: number }[] = []
+  async of(hash: EntryHash): Promise<Past> {
+    let last: { readonly author: AuthorId; readonly seq: number } | undefined
     let at: EntryHash = hash
     for (;;) {
       const found = this.#cache.get(at) ?? (await this.#stored(at))
       if (found !== undefined) {
-        const last = skipped[0]
-        const past = last === undefined ? found : new Map(found).set(last.author, last.seq)
+        const past = last === undefined ? found : new Map(found).set(last.author, extend(found.get(last.author) ?? [], at, { seq: last.seq, hash }))
         this.#remember(hash, past)
         return past
       }
-      const header = await headerOf(at)
+      const header = await this.#init.headerOf(at)
       if (header === undefined || header.prev === null) throw new MalformedError(`no causal past is kept for entry ${at}`)
-      skipped.push({ author: header.author, seq: header.seq })
+      last ??= header
       at = header.prev
     }
   }
 
+  /** Whether an applied entry is in `past`. */
+  async includes(past: Past, { author, seq, entry }: Cause): Promise<boolean> {
+    if (seq > newestSeq(past, author)) return false
+    if (!this.#init.isForked(author)) return true
+    for (const head of past.get(author) ?? []) if ((await this.#below(head, seq))?.startsWith(entry) === true) return true
+    return false
+  }
+
+  async #join(author: AuthorId, a: readonly PastHead[], b: readonly PastHead[]): Promise<readonly PastHead[]> {
+    const all = [...new Map([...a, ...b].map((head) => [head.hash, head])).values()]
+    if (all.length < 2) return all
+    if (!this.#init.isForked(author)) return [all.reduce((best, head) => (head.seq > best.seq ? head : best))]
+    const kept: PastHead[] = []
+    for (const head of all) if (!(await this.#isCovered(head, all))) kept.push(head)
+    return kept
+  }
+
+  async #isCovered(head: PastHead, by: readonly PastHead[]): Promise<boolean> {
+    for (const other of by) if (other.seq > head.seq && (await this.#below(other, head.seq)) === head.hash) return true
+    return false
+  }
+
+  /** The entry at `seq` on the branch that ends in `head`. */
+  async #below(head: PastHead, seq: number): Promise<EntryHash | undefined> {
+    let at: EntryHash | null = head.hash
+    for (let steps = head.seq - seq; steps > 0 && at !== null; steps--) at = await this.#before(at)
+    return head.seq < seq || at === null ? undefined : at
+  }
+
+  async #before(hash: EntryHash): Promise<EntryHash | null> {
+    const known = this.#links.get(hash)
+    if (known !== undefined) return known
+    const before = (await this.#init.headerOf(hash))?.prev ?? null
+    if (this.#links.size >= CACHED_LINKS) this.#links.clear()
+    this.#links.set(hash, before)
+    return before
+  }
+
   async #stored(hash: EntryHash): Promise<Past | undefined> {
-    const row = await this.#kv.get(TABLE, hash)
+    const row = await this.#init.kv.get(TABLE, hash)
     return row === undefined ? undefined : decodePast(row)
   }
 
@@ -72,23 +135,43 @@ export class Pasts {
   }
 }
 
-export type HeaderOf = (hash: EntryHash) => Promise<EntryHeader | undefined>
+/** Newest seq of `author` in `past` over all branches; -1 without any. */
+export function newestSeq(past: Past, author: AuthorId): number {
+  let newest = -1
+  for (const { seq } of past.get(author) ?? []) newest = Math.max(newest, seq)
+  return newest
+}
+
+/** Grows along causes: each head of a cause's past lies below another head of the effect's. */
+export function weightOf(past: Past): number {
+  let weight = 0
+  for (const heads of past.values()) for (const { seq } of heads) weight += seq + 1
+  return weight
+}
+
+function extend(heads: readonly PastHead[], prev: EntryHash | null, head: PastHead): readonly PastHead[] {
+  return [...heads.filter(({ hash }) => hash !== prev), head]
+}
 
 function encodePast(past: Past): Uint8Array {
   const parts: Uint8Array[] = []
-  for (const [author, seq] of past) {
-    const number = new Uint8Array(4)
-    new DataView(number.buffer).setUint32(0, seq)
-    parts.push(idBytes(author), number)
+  for (const [author, heads] of past) {
+    for (const { seq, hash } of heads) {
+      const number = new Uint8Array(4)
+      new DataView(number.buffer).setUint32(0, seq)
+      parts.push(idBytes(author), number, idBytes(hash))
+    }
   }
   return concat(...parts)
 }
 
 function decodePast(row: Uint8Array): Past {
-  const past = new Map<AuthorId, number>()
+  const past = new Map<AuthorId, readonly PastHead[]>()
   const view = new DataView(row.buffer, row.byteOffset, row.byteLength)
   for (let at = 0; at + ROW_BYTES <= row.length; at += ROW_BYTES) {
-    past.set(parseAuthorId(toHex(row.subarray(at, at + 32))), view.getUint32(at + 32))
+    const author = parseAuthorId(toHex(row.subarray(at, at + 32)))
+    const hash = parseEntryHash(toHex(row.subarray(at + 36, at + ROW_BYTES)))
+    past.set(author, [...(past.get(author) ?? []), { seq: view.getUint32(at + 32), hash }])
   }
   return past
 }

@@ -1,9 +1,9 @@
 import type { Clock } from '../base/clock.js'
 import type { Crypto } from '../base/crypto.js'
 import { CollabError, NotPermittedError } from '../base/errors.js'
-import type { DocId, EntryHash, NodeId } from '../base/ids.js'
+import type { AuthorId, DocId, EntryHash, NodeId } from '../base/ids.js'
 import type { KvOp, KvStore } from '../base/kv.js'
-import { MAX_DEPS, TARGET_BODY_BYTES } from '../base/limits.js'
+import { MAX_DEPS } from '../base/limits.js'
 import { issueCertificate } from '../keys/certificate.js'
 import { workspaceSigner } from '../keys/workspace-keys.js'
 import type { WorkspaceKeys } from '../keys/workspace-keys.js'
@@ -18,13 +18,14 @@ import { Batch } from './batch.js'
 import { BodyReader } from './body-reader.js'
 import { Drafter } from './drafter.js'
 import type { Draft } from './drafter.js'
+import { groupUnits } from './entry-groups.js'
 import { identityRow, newAuthor } from './identity.js'
 import type { Identity } from './identity.js'
 import { Turns } from './turns.js'
 import type { DocVersion, LocalChange, LocalResult, TextState } from './workspace-types.js'
 
-/** Most changes of one own entry: what a receiver applies in one go without holding up its event loop. */
-const TARGET_CHANGES = 1000
+/** Client ids of this run start at a random number: no other run of this author, not even on a copied store, uses them. */
+const NONCE_BYTES = 6
 
 export interface ReplicaInit {
   readonly kv: KvStore
@@ -35,11 +36,6 @@ export interface ReplicaInit {
   readonly identity: Identity
   /** What this author calls itself. */
   readonly name: string
-}
-
-interface Own {
-  readonly staged: Staged
-  readonly applied: Applied
 }
 
 /** What changed by one receipt or one edit. */
@@ -60,15 +56,21 @@ export class Replica {
   readonly #turns = new Turns()
   readonly #applier: Applier | undefined
   readonly #bodies: BodyReader | undefined
+  readonly #nonce: number
+  /** Authors whose log forked, known before the batch that shows it is adopted. */
+  readonly #forked: Set<AuthorId>
   #identity: Identity
   #failed: Error | undefined
 
   constructor(init: ReplicaInit) {
     this.#init = init
     this.#identity = init.identity
+    this.#nonce = init.crypto.randomBytes(NONCE_BYTES).reduce((nonce, byte) => nonce * 256 + byte, 0)
+    this.#forked = new Set(init.log.forks)
     if (init.keys.rights === 'blind') return
     this.#bodies = new BodyReader(init.crypto, init.keys.readKey)
-    this.#applier = new Applier({ crypto: init.crypto, kv: init.kv, bodies: this.#bodies, entryOf: (hash) => init.log.get(hash) })
+    const isForked = (author: AuthorId): boolean => this.#forked.has(author)
+    this.#applier = new Applier({ crypto: init.crypto, kv: init.kv, bodies: this.#bodies, entryOf: (hash) => init.log.get(hash), isForked })
   }
 
   static async open(init: ReplicaInit): Promise<Replica> {
@@ -97,11 +99,8 @@ export class Replica {
   async receive(entries: readonly Entry[]): Promise<Outcome> {
     return await this.#job(async (batch) => {
       const staged = await this.#init.log.stage(entries)
-      batch.add(staged.ops)
       if (staged.accepted.some((entry) => entry.header.author === this.#identity.author.id)) this.#changeAuthor(batch)
-      const applied = await this.#applier?.apply(batch, staged.accepted)
-      await this.#commit(batch, staged)
-      return this.#outcome(staged, applied)
+      return await this.#take(batch, staged)
     })
   }
 
@@ -111,27 +110,20 @@ export class Replica {
    * @throws {NotPermittedError} without write rights.
    */
   async edit(changes: readonly LocalChange[], rows?: (results: readonly LocalResult[]) => readonly KvOp[]): Promise<{ results: readonly LocalResult[]; outcome: Outcome }> {
+    this.#checkMayWrite()
     return await this.#job(async (batch) => {
-      const drafter = new Drafter({ crypto: this.#init.crypto, author: this.#identity.author.id, applier: this.applier, batch })
-      const drafts: Draft[] = []
-      for (const change of changes) drafts.push(await drafter.draft(change))
-      const starts = await this.#counts(batch, drafts)
-      const own = await this.#append(batch, drafts.flatMap((draft) => draft.units))
-      const results = drafts.map((draft, index) => resultOf(draft, starts[index] ?? 0))
-      batch.add(rows?.(results) ?? [])
-      await this.#commit(batch, own.staged)
-      return { results, outcome: this.#outcome(own.staged, own.applied) }
+      const { entries, results, ops } = await this.#draft(batch, changes, rows)
+      batch.add(ops)
+      return { results, outcome: await this.#append(batch, entries) }
     })
   }
 
   /** Appends the merges that the tree asks for; undefined when there are none or nothing may be written. */
   async mergeCollisions(): Promise<Outcome | undefined> {
-    if (this.#init.keys.rights !== 'write' || this.applier.tree.pendingAbsorbs().length === 0) return undefined
+    if (this.#init.keys.rights !== 'write') return undefined
     return await this.#job(async (batch) => {
       const units = this.applier.tree.pendingAbsorbs().map(({ winner, loser }): Change[] => [{ kind: 'absorb', winner, loser }])
-      const own = await this.#append(batch, units)
-      await this.#commit(batch, own.staged)
-      return this.#outcome(own.staged, own.applied)
+      return units.length === 0 ? undefined : await this.#append(batch, await this.#sealAll(units))
     })
   }
 
@@ -168,30 +160,68 @@ export class Replica {
     })
   }
 
-  async #commit(batch: Batch, staged: Staged): Promise<void> {
+  /** Writes down what `changes` are, without applying it: whatever fails here leaves the replica as it was. */
+  async #draft(
+    batch: Batch,
+    changes: readonly LocalChange[],
+    rows: ((results: readonly LocalResult[]) => readonly KvOp[]) | undefined
+  ): Promise<{ entries: readonly Entry[]; results: readonly LocalResult[]; ops: readonly KvOp[] }> {
     try {
+      const author = this.#identity.author.id
+      const drafter = new Drafter({ crypto: this.#init.crypto, author, nonce: this.#nonce, applier: this.applier, batch })
+      const drafts: Draft[] = []
+      for (const change of changes) drafts.push(await drafter.draft(change))
+      const starts = await this.#counts(batch, drafts)
+      const results = drafts.map((draft, index) => resultOf(draft, starts[index] ?? 0))
+      const entries = await this.#sealAll(drafts.flatMap((draft) => draft.units))
+      return { entries, results, ops: rows?.(results) ?? [] }
+    } catch (error) {
+      this.applier.documents.forget()
+      throw error
+    }
+  }
+
+  async #append(batch: Batch, entries: readonly Entry[]): Promise<Outcome> {
+    return await this.#take(batch, await this.#init.log.stage(entries, { trusted: true }))
+  }
+
+  /** Applies and commits. From the first change in memory on, a failure leaves it ahead of the store. */
+  async #take(batch: Batch, staged: Staged): Promise<Outcome> {
+    try {
+      batch.add(staged.ops)
+      for (const { author } of staged.forked) this.#forked.add(author)
+      const applied = await this.#applier?.apply(batch, staged.accepted)
       if (batch.ops.length > 0) await this.#init.kv.commit(batch.ops)
+      this.#init.log.adopt(staged)
+      return this.#outcome(staged, applied)
     } catch (error) {
       this.#failed = error instanceof Error ? error : new Error(String(error))
       throw error
     }
-    this.#init.log.adopt(staged)
   }
 
+  /** For each draft, how many changes its document has before it. */
   async #counts(batch: Batch, drafts: readonly Draft[]): Promise<readonly number[]> {
+    const next = new Map<DocId, number>()
     const counts: number[] = []
-    for (const { doc } of drafts) counts.push(doc === undefined ? 0 : (await this.applier.documents.row(batch, doc)).count)
+    for (const { doc } of drafts) {
+      const count = doc === undefined ? 0 : (next.get(doc) ?? (await this.applier.documents.row(batch, doc)).count)
+      if (doc !== undefined) next.set(doc, count + 1)
+      counts.push(count)
+    }
     return counts
   }
 
-  /** Seals `units` (each kept within one entry) into as few entries as fit, and applies them. */
-  async #append(batch: Batch, units: readonly (readonly Change[])[]): Promise<Own> {
+  /** Seals `units` (each kept within one entry) into as few entries as fit. */
+  async #sealAll(units: readonly (readonly Change[])[]): Promise<readonly Entry[]> {
     const entries: Entry[] = []
     const deps = await this.#deps()
-    for (const changes of groups(units)) entries.push(this.#seal(changes, entries.at(-1), entries.length === 0 ? deps : []))
-    const staged = await this.#init.log.stage(entries, { trusted: true })
-    batch.add(staged.ops)
-    return { staged, applied: await this.applier.apply(batch, staged.accepted) }
+    for (const changes of groupUnits(units)) entries.push(this.#seal(changes, entries.at(-1), entries.length === 0 ? deps : []))
+    return entries
+  }
+
+  #checkMayWrite(): void {
+    if (this.#init.keys.rights !== 'write') throw new NotPermittedError('this link can read but not write; ask for a write link')
   }
 
   #seal(changes: readonly Change[], before: Entry | undefined, deps: readonly EntryHash[]): Entry {
@@ -223,7 +253,8 @@ export class Replica {
 
   #memberChange(): Change {
     const { author } = this.#identity
-    const exchangeKey = this.#init.crypto.exchangePublicKey(author.seed)
+    const { crypto } = this.#init
+    const exchangeKey = crypto.exchangePublicKey(crypto.hkdf(author.seed, new Uint8Array(0), 'collab/1 exchange key', 32))
     return { kind: 'member', author: author.id, exchangeKey, role: 'writer', name: this.#init.name }
   }
 
@@ -232,10 +263,11 @@ export class Replica {
     const head = this.#head()
     const past = head === undefined ? undefined : await this.applier.past(head.hash)
     const deps: EntryHash[] = []
-    for (const [hash, { author, seq }] of this.applier.frontier) {
-      if (author !== this.#identity.author.id && seq > (past?.get(author) ?? -1)) deps.push(hash)
+    for (const [entry, { author, seq }] of this.applier.frontier) {
+      if (author === this.#identity.author.id || deps.length >= MAX_DEPS) continue
+      if (past === undefined || !(await this.applier.isInPast(past, { author, seq, entry }))) deps.push(entry)
     }
-    return deps.slice(0, MAX_DEPS)
+    return deps
   }
 
   /** Somebody holds more of our log than we do: this store was rolled back, and another author goes on from here. */
@@ -261,27 +293,4 @@ function resultOf(draft: Draft, count: number): LocalResult {
   if (doc === undefined) return { node, doc, version: undefined }
   if (base === undefined || base.whole) return { node, doc, version: { upTo: count + 1, plus: [] } }
   return { node, doc, version: { upTo: base.version.upTo, plus: [...base.version.plus, count] } }
-}
-
-/** Cuts units into runs that stay near the target size of one entry. */
-function* groups(units: readonly (readonly Change[])[]): Generator<readonly Change[]> {
-  let group: Change[] = []
-  let bytes = 0
-  for (const unit of units) {
-    const size = unit.reduce((sum, change) => sum + sizeOf(change), 0)
-    if (group.length > 0 && (bytes + size > TARGET_BODY_BYTES || group.length + unit.length > TARGET_CHANGES)) {
-      yield group
-      group = []
-      bytes = 0
-    }
-    group.push(...unit)
-    bytes += size
-  }
-  if (group.length > 0) yield group
-}
-
-/** About what a change takes in a body. */
-function sizeOf(change: Change): number {
-  if (change.kind === 'seed') return change.text.length + 40
-  return 'update' in change ? change.update.length + 60 : 200
 }

@@ -1,0 +1,181 @@
+import { describe, expect, it } from 'vitest'
+import { systemClock } from '../base/clock.js'
+import { silentLogger } from '../base/log.js'
+import { keysFromWriteKey } from '../keys/workspace-keys.js'
+import { encodeChanges } from '../log/change.js'
+import { encodeEntryWire, sealEntry } from '../log/entry.js'
+import type { Entry } from '../log/entry.js'
+import type { Transport } from '../net/transport.js'
+import { decodeMessage, encodeMessage } from '../sync/message.js'
+import type { Message } from '../sync/message.js'
+import { decodeEntry } from '../log/entry.js'
+import { SyncDriver } from './sync-driver.js'
+import { crypto, LooseAuthor, newFile, TestReplica } from './test-replicas.js'
+
+const PEER = 'peer'
+
+/** A driver over a real replica, and a peer on the other end that sends whatever the test says. */
+class Stand {
+  readonly sent: Message[] = []
+  readonly refused: string[] = []
+  readonly driver: SyncDriver
+  readonly test: TestReplica
+
+  private constructor(test: TestReplica) {
+    this.test = test
+    this.driver = new SyncDriver({
+      crypto,
+      log: test.log,
+      clock: systemClock,
+      logger: silentLogger,
+      receive: (entries) => test.replica.receive(entries),
+      onSynced: () => undefined,
+      onProgress: () => undefined,
+      onRefused: (_peer, reason) => this.refused.push(reason),
+      onFailure: (error) => {
+        throw error
+      }
+    })
+  }
+
+  static async open(): Promise<Stand> {
+    const stand = new Stand(await TestReplica.open())
+    stand.driver.start(stand.#transport())
+    stand.driver.joined(PEER)
+    return stand
+  }
+
+  #transport(): Transport {
+    return {
+      peerId: 'self',
+      start: () => Promise.resolve(),
+      stop: () => Promise.resolve(),
+      addresses: () => [],
+      peers: () => [],
+      publish: () => Promise.resolve(),
+      disconnect: () => undefined,
+      send: (_peer, frame) => {
+        this.sent.push(decodeMessage(frame, (parts) => decodeEntry(crypto, parts)))
+        return Promise.resolve()
+      }
+    }
+  }
+
+  async say(message: Message): Promise<void> {
+    await this.driver.frame(PEER, encodeMessage(message))
+    await this.quiet()
+  }
+
+  async quiet(): Promise<void> {
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
+  }
+
+  /** Offers `entries` of one author and hands them over when asked. */
+  async offer(entries: readonly Entry[]): Promise<void> {
+    const last = entries.at(-1) as Entry
+    const head = { floor: 0, seq: last.header.seq, hash: last.hash }
+    this.sent.length = 0
+    await this.say({ type: 'heads', heads: [[last.header.author, [head]]], digest: '22'.repeat(32) })
+    const want = this.sent.find((message) => message.type === 'want')
+    if (want !== undefined) await this.say({ type: 'entries', id: want.id, entries, last: true })
+  }
+
+  async greet(): Promise<void> {
+    await this.say({ type: 'hello', version: 1, features: [], digest: '11'.repeat(32) })
+    await this.say({ type: 'vector', heads: [], digest: '11'.repeat(32), last: true })
+  }
+}
+
+const file = (name: string): readonly ReturnType<typeof newFile>['changes'][number][] => newFile(name, `${name}\n`).changes
+
+/** Entries whose envelope is wrong, each of an author of its own. */
+const FAULTS: readonly (readonly [string, () => readonly Entry[]])[] = [
+  ['a signature of somebody else', () => [{ ...new LooseAuthor().sign(file('x')), signature: new LooseAuthor().sign(file('x')).signature }]],
+  [
+    'a body that is not the signed one',
+    () => {
+      const entry = new LooseAuthor().sign(file('x'))
+      return [{ ...entry, body: entry.body.with(0, (entry.body[0] ?? 0) ^ 1) }]
+    }
+  ],
+  [
+    'an author whom nobody admitted',
+    () => {
+      const [author, other] = [new LooseAuthor(), new LooseAuthor()]
+      const { header } = other.sign(file('x'))
+      return [reseal(author, { admission: header.admission })]
+    }
+  ],
+  ['an entry of another workspace', () => [reseal(new LooseAuthor(), { workspace: keysFromWriteKey(crypto, new Uint8Array(32).fill(1)).id })]]
+]
+
+function reseal(author: LooseAuthor, claims: Partial<Pick<Entry['header'], 'workspace' | 'admission'>>): Entry {
+  const { header } = author.sign(file('x'))
+  return sealEntry({
+    crypto,
+    signer: author.author.signer,
+    epochKey: new Uint8Array(32),
+    workspace: claims.workspace ?? header.workspace,
+    epoch: 0,
+    seq: 0,
+    prev: null,
+    deps: [],
+    time: 1,
+    admission: claims.admission ?? header.admission,
+    plain: encodeChanges([])
+  })
+}
+
+/** As it comes from the wire: its hash is that of its bytes. */
+function received(entry: Entry): Entry {
+  return decodeEntry(crypto, entry)
+}
+
+describe('entries whose envelope is wrong', () => {
+  for (const [what, make] of FAULTS) {
+    it(`[REP20] are dropped, and the peer that goes on sending them is sent away: ${what}`, async () => {
+      const stand = await Stand.open()
+      await stand.greet()
+      let offers = 0
+      for (; stand.refused.length === 0 && offers < 20; offers++) await stand.offer(make().map(received))
+      expect(stand.refused).toEqual(['the peer sent entries that fail their checks'])
+      expect(offers).toBeLessThan(20)
+      expect(stand.test.log.count).toBe(0)
+      expect(await stand.test.show()).toEqual([])
+    })
+
+    it(`[REP21] are refused as gossip and do not poison what comes after: ${what}`, async () => {
+      const stand = await Stand.open()
+      const good = new LooseAuthor().sign(file('good.md'))
+      for (const bad of make()) expect(await stand.driver.gossip(encodeEntryWire(bad))).toBe('reject')
+      expect(await stand.driver.gossip(encodeEntryWire(good))).toBe('accept')
+      expect(await stand.driver.gossip(encodeEntryWire(good))).toBe('ignore')
+      expect(await stand.test.show()).toEqual(['file good.md: good.md\n'])
+      expect(stand.refused).toEqual([])
+    })
+  }
+
+  it('[REP22] a spoilt copy of a good entry does not keep the good one out', async () => {
+    const stand = await Stand.open()
+    const author = new LooseAuthor()
+    const entries = [author.sign(file('a.md')), author.sign(file('b.md'))]
+    const spoilt = entries.map((entry) => ({ ...entry, body: entry.body.with(3, (entry.body[3] ?? 0) ^ 1) }))
+    for (const entry of spoilt) await stand.driver.gossip(encodeEntryWire(entry))
+    await stand.greet()
+    await stand.offer(entries)
+    expect(stand.test.log.count).toBe(2)
+    expect((await stand.test.show()).length).toBe(2)
+  })
+
+  it('[REP23] an entry with a gap before it is no fault: it is not stored, and comes again by the stream', async () => {
+    const stand = await Stand.open()
+    const author = new LooseAuthor()
+    const [first, second] = [author.sign(file('a.md')), author.sign(file('b.md'))]
+    expect(await stand.driver.gossip(encodeEntryWire(second))).toBe('ignore')
+    expect(stand.test.log.count).toBe(0)
+    await stand.greet()
+    await stand.offer([first, second])
+    expect(stand.test.log.count).toBe(2)
+    expect(stand.refused).toEqual([])
+  })
+})

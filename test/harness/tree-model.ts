@@ -1,0 +1,196 @@
+import type { Tree, TreeFile } from './tree.js'
+
+/** A line that one save brought, and that nobody else ever writes. */
+const TOKEN = /tok-[0-9a-z]+-[0-9a-z]+;/g
+/** Several people make files of one name in here. */
+export const SHARED = 'shared'
+const CONFLICT = / \(conflict, [^()]* [0-9a-z]+(?: \d+)?\)/
+
+export function tokensOf(text: string): readonly string[] {
+  return text.match(TOKEN) ?? []
+}
+
+/** What is known of a file that was touched since the peers last agreed. */
+interface Touched {
+  readonly peers: Set<string>
+  /**
+   * A line was taken out that had come after the file's first content: a save of an editor that never saw the line
+   * looks the same, and is taken for that as long as the older text is among the recent ones.
+   */
+  isAmbiguous: boolean
+  hash: string
+  path: string
+}
+
+/**
+ * What every peer must hold in the end, as far as that is certain from the saves alone:
+ * a unique line that nobody took out is there exactly once, and one that was taken out at most once, until the peers
+ * agree, and then never again; what only one peer touched is what that peer saved last; what nobody touched is as it
+ * was.
+ *
+ * A path stands for one file only: every new name is fresh, but for those in the folder `shared`, where a conflict
+ * copy even gets its proper name back when the other file goes.
+ */
+export class TreeModel {
+  readonly #must = new Set<string>()
+  readonly #may = new Set<string>()
+  readonly #gone = new Set<string>()
+  #start: Tree = new Map()
+  #touched = new Map<string, Touched>()
+  #deleted = new Map<string, Set<string>>()
+  #moved = new Map<string, Set<string>>()
+  #alias = new Map<string, string>()
+  #created = 0
+  #collisions = 0
+
+  get certainLines(): number {
+    return this.#must.size
+  }
+
+  /** The peers agree on `tree`: what was uncertain is settled. */
+  begin(tree: Tree): void {
+    const present = new Set([...tree.values()].flatMap(({ text }) => tokensOf(text)))
+    for (const token of this.#may) (present.has(token) ? this.#must : this.#gone).add(token)
+    this.#may.clear()
+    this.#start = tree
+    this.#touched = new Map()
+    this.#deleted = new Map()
+    this.#moved = new Map()
+    this.#alias = new Map()
+    this.#created = 0
+    this.#collisions = 0
+  }
+
+  /** `peer` saved `file` at `path`; `before` is what it had read there, undefined for a new file. */
+  saved(peer: string, path: string, file: TreeFile, before: string | undefined): void {
+    const key = this.keyOf(path)
+    const touched = this.#touched.get(key) ?? { peers: new Set<string>(), isAmbiguous: false, hash: '', path }
+    touched.peers.add(peer)
+    this.#touched.set(key, Object.assign(touched, { hash: file.hash, path }))
+    if (before === undefined) this.#created++
+    if (this.#noteTokens(tokensOf(file.text), tokensOf(before ?? ''))) touched.isAmbiguous = true
+  }
+
+  /** `peer` made a file under a name that others take too. */
+  shared(peer: string, path: string, file: TreeFile): void {
+    this.saved(peer, path, file, undefined)
+    this.#collisions++
+  }
+
+  moved(peer: string, from: string, to: string): void {
+    const key = this.keyOf(from)
+    this.#alias.set(this.#rawKey(to), key)
+    addTo(this.#moved, key, peer)
+  }
+
+  /** `peer` deleted a file, or a folder with all of `texts` in it. */
+  deleted(peer: string, path: string): void {
+    addTo(this.#deleted, this.keyOf(path), peer)
+  }
+
+  /** Lines that went with something that was deleted. */
+  tookOut(texts: readonly string[]): void {
+    for (const token of texts.flatMap(tokensOf)) this.#uncertain(token)
+  }
+
+  /** Whether `peer` moved the file, or a folder above it, since the peers last agreed. */
+  hasMoved(peer: string, path: string): boolean {
+    return prefixesOf(this.keyOf(path)).some((key) => this.#moved.get(key)?.has(peer) === true)
+  }
+
+  /** The name under which the peers last agreed on what is at `path` now, or the first name of something new. */
+  keyOf(path: string): string {
+    const raw = this.#rawKey(path)
+    return this.#alias.get(raw) ?? raw
+  }
+
+  /** What `tree`, on which the peers agree now, lacks or has too much of. */
+  problems(tree: Tree): readonly string[] {
+    return [...this.#lineProblems(tree), ...this.#contentProblems(tree), ...this.#countProblems(tree)]
+  }
+
+  #rawKey(path: string): string {
+    const slash = path.lastIndexOf('/')
+    return slash < 0 ? path : `${this.keyOf(path.slice(0, slash))}/${path.slice(slash + 1)}`
+  }
+
+  /** True when a line was taken out. */
+  #noteTokens(after: readonly string[], before: readonly string[]): boolean {
+    const kept = new Set(after)
+    const gone = before.filter((token) => !kept.has(token))
+    for (const token of gone) this.#uncertain(token)
+    for (const token of after) if (!this.#may.has(token)) this.#must.add(token)
+    return gone.length > 0
+  }
+
+  #uncertain(token: string): void {
+    this.#must.delete(token)
+    this.#may.add(token)
+  }
+
+  #lineProblems(tree: Tree): readonly string[] {
+    const places = new Map<string, string[]>()
+    for (const [path, { text }] of tree) for (const token of tokensOf(text)) places.set(token, [...(places.get(token) ?? []), path])
+    const lost = [...this.#must].filter((token) => !places.has(token)).map((token) => `lost: ${token}`)
+    const doubled = [...places].filter(([, paths]) => paths.length > 1).map(([token, paths]) => `doubled: ${token} in ${paths.join(' and ')}`)
+    const back = [...this.#gone].filter((token) => places.has(token)).map((token) => `came back: ${token} in ${places.get(token)?.join() ?? ''}`)
+    return [...lost, ...doubled, ...back]
+  }
+
+  #contentProblems(tree: Tree): readonly string[] {
+    const hashes = new Set([...tree.values()].map(({ hash }) => hash))
+    const untouched = [...this.#start].filter(([path]) => !this.#touched.has(path) && !isShared(path) && !this.#isDeleted(path))
+    const certain = [...this.#touched].filter(([key, { peers, path, isAmbiguous }]) => {
+      return peers.size === 1 && !isAmbiguous && !isShared(key) && !this.#isDeleted(key)
+    })
+    return [
+      ...untouched.flatMap(([path, { hash }]) => this.#fileProblem(tree, hashes, path, path, hash)),
+      ...certain.flatMap(([key, { path, hash }]) => this.#fileProblem(tree, hashes, key, path, hash))
+    ]
+  }
+
+  #fileProblem(tree: Tree, hashes: ReadonlySet<string>, key: string, path: string, hash: string): readonly string[] {
+    if (!hashes.has(hash)) return [`content lost: ${path} (first ${key}), ${tree.has(path) ? 'there is another' : 'nothing is there'}`]
+    const mayBeElsewhere = prefixesOf(key).some((prefix) => this.#moved.has(prefix)) || prefixesOf(path).some((prefix) => this.#moved.has(prefix))
+    if (mayBeElsewhere || tree.get(path)?.hash === hash) return []
+    return [`not in its place: ${path}`]
+  }
+
+  #countProblems(tree: Tree): readonly string[] {
+    const problems: string[] = []
+    const most = this.#start.size + this.#created
+    if (tree.size > most) problems.push(`${tree.size} files, at most ${most} were made`)
+    const conflicts = [...tree.keys()].filter((path) => CONFLICT.test(path) && !this.#start.has(path))
+    if (conflicts.length > this.#collisions) problems.push(`conflict copies where none is due: ${conflicts.join(', ')}`)
+    for (const [key, peers] of this.#deleted) {
+      const others = [...(this.#touched.get(key)?.peers ?? [])].filter((peer) => !peers.has(peer))
+      const isFile = this.#start.has(key)
+      if (isFile && others.length === 0 && tree.has(key)) problems.push(`deleted and still there: ${key}`)
+    }
+    return problems
+  }
+
+  #isDeleted(key: string): boolean {
+    return prefixesOf(key).some((prefix) => this.#deleted.has(prefix))
+  }
+}
+
+function isShared(key: string): boolean {
+  return key.startsWith(`${SHARED}/`)
+}
+
+export function conflictCopies(tree: Tree): number {
+  return [...tree.keys()].filter((path) => CONFLICT.test(path)).length
+}
+
+/** `a/b/c` -> `a`, `a/b`, `a/b/c`. */
+function prefixesOf(path: string): readonly string[] {
+  const names = path.split('/')
+  return names.map((_, index) => names.slice(0, index + 1).join('/'))
+}
+
+function addTo(map: Map<string, Set<string>>, key: string, peer: string): void {
+  const known = map.get(key)
+  if (known === undefined) map.set(key, new Set([peer]))
+  else known.add(peer)
+}
