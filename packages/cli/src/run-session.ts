@@ -53,12 +53,13 @@ export async function runSession(init: RunInit): Promise<ExitCode> {
   }
 }
 
-function sessionInit({ system, storeId, keys, folder, options, addresses }: RunInit, reporter: Reporter, end: SessionInit['end']): SessionInit {
+function sessionInit({ system, storeId, keys, folder, options, addresses, notices }: RunInit, reporter: Reporter, end: SessionInit['end']): SessionInit {
   return {
     storeId,
     keys,
     storeDirectory: system.home.storeDirectory(storeId),
     ...(folder !== undefined && { folder }),
+    lostStore: notices.some(({ code }) => code === 'store-missing' || code === 'folder-copied'),
     network: networkOf(options, addresses),
     name: options.name ?? defaultName(),
     machine: machineId(system.home.directory),

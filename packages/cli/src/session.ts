@@ -13,6 +13,11 @@ import { giveMemoryBackAtRest } from './memory.js'
 const MAX_FOLDER_FAILURES = 3
 /** A folder joined for the first time waits this long for peers that have the same files; LAN peers answer within 0.1 s. */
 const JOIN_WAIT_MS = 1_000
+/**
+ * Where this folder's own store is gone or from an older copy, peers hold what was typed here: compared with them first,
+ * nothing is taken for new that they already have.
+ */
+const REJOIN_WAIT_MS = 60_000
 
 export interface NetworkInit {
   readonly peers: readonly string[]
@@ -26,6 +31,8 @@ export interface SessionInit {
   readonly keys: WorkspaceKeys
   /** None to hold a workspace. */
   readonly folder?: string
+  /** The folder was joined before, and the store that knew it is gone. */
+  readonly lostStore?: boolean
   readonly network: NetworkInit
   readonly name: string
   readonly machine: string
@@ -49,14 +56,14 @@ export interface Session {
  */
 export async function openSession(init: SessionInit): Promise<Session> {
   await using opening = new AsyncDisposableStack()
-  const store = openOwnStore(init)
+  const { store, isFresh } = openOwnStore(init)
   opening.defer(() => store.close())
   const fs = init.folder === undefined ? undefined : await openFolder({ root: init.folder, logger: silentLogger, clock: systemClock })
   if (fs !== undefined) opening.defer(() => fs.close())
   const { workspace, isRolledBack } = await openOwnWorkspace(init, store, fs)
   opening.defer(() => workspace.stop())
   const teller = new ChangeTeller((limit) => workspace.history({ limit }), init.tell)
-  const sync = fs === undefined ? undefined : folderSync(init, workspace, fs, isRolledBack)
+  const sync = fs === undefined ? undefined : folderSync(init, workspace, fs, { isRolledBack, isLost: isFresh || init.lostStore === true })
   if (sync !== undefined) opening.defer(() => sync.stop())
   opening.defer(() => teller.idle())
   relayWorkspace(init, workspace)
@@ -95,14 +102,14 @@ async function startControl(init: SessionInit, control: ControlServer): Promise<
   }
 }
 
-function openOwnStore({ storeDirectory, folder, tell }: SessionInit): KvStore {
+function openOwnStore({ storeDirectory, folder, tell }: SessionInit): { store: KvStore; isFresh: boolean } {
   try {
     const { store, setAside } = openStoreOrSetAside({ path: `${storeDirectory}/store.sqlite` })
     if (setAside !== undefined) {
       const message = `the store was damaged; it is kept as ${setAside} and rebuilt from the folder and the peers`
       tell({ type: 'warning', code: 'store-set-aside', message })
     }
-    return store
+    return { store, isFresh: setAside !== undefined }
   } catch (error) {
     throw error instanceof Error && error.name === 'AlreadyRunningError' ? alreadyRunning(folder, error) : error
   }
@@ -129,10 +136,18 @@ async function openOwnWorkspace(init: SessionInit, store: KvStore, fs: FolderFs 
   return { workspace, isRolledBack }
 }
 
-function folderSync(init: SessionInit, workspace: Workspace, fs: FolderFs, discardBases: boolean): FolderSync {
+interface StoreFate {
+  /** The store is an older copy of what it was. */
+  readonly isRolledBack: boolean
+  /** The store that knew the folder is gone. */
+  readonly isLost: boolean
+}
+
+function folderSync(init: SessionInit, workspace: Workspace, fs: FolderFs, { isRolledBack, isLost }: StoreFate): FolderSync {
   const marker: Marker = { version: 1, workspace: workspace.id, store: init.storeId, session: workspace.session }
   const mayMeetPeers = init.network.mdns || init.network.peers.length > 0
-  return new FolderSync({ workspace, fs, marker, discardBases, joinWaitMs: mayMeetPeers ? JOIN_WAIT_MS : 0 })
+  const joinWaitMs = isRolledBack || isLost ? REJOIN_WAIT_MS : JOIN_WAIT_MS
+  return new FolderSync({ workspace, fs, marker, discardBases: isRolledBack, joinWaitMs: mayMeetPeers ? joinWaitMs : 0 })
 }
 
 function relayWorkspace({ tell, end }: SessionInit, workspace: Workspace): void {

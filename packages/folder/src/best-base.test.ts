@@ -19,6 +19,12 @@ describe('the base of a saved text', () => {
     expect(bestBase('one\ntwo\nm\n', { base, ring, sinceWriteMs: 10, cost }).version).toBe(2)
   })
 
+  it('[BASE2] is not an older text, however near, when a line that came after it is in what was saved', () => {
+    const newest = { text: '  indented a; const x\nb\n', version: 2 }
+    const older = [{ text: '  indented a; const x\n', version: 1 }]
+    expect(bestBase('b\n c; const x\n', { base: newest, ring: older, sinceWriteMs: 10, cost }).version).toBe(2)
+  })
+
   it('[BASE3] is the newest of those that differ equally', () => {
     const twins = [{ text: 'one\ntwo\nthree\n', version: 2 }]
     expect(bestBase('one\ntwo\n', { base, ring: twins, sinceWriteMs: 10, cost }).version).toBe(3)

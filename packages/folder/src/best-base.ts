@@ -25,7 +25,8 @@ export interface BestBaseOptions<Version> {
  */
 export function bestBase<Version>(text: string, options: BestBaseOptions<Version>): BaseCandidate<Version> {
   const { base, ring, empty, sinceWriteMs, cost } = options
-  const candidates = [base, ...ring, ...(empty === undefined ? [] : [empty])]
+  const unseen = ring.filter((candidate) => !holdsNewLine(text, candidate.text, base.text))
+  const candidates = [base, ...unseen, ...(empty === undefined ? [] : [empty])]
   let best = base
   let bestCost = Infinity
   for (const candidate of candidates) {
@@ -37,4 +38,11 @@ export function bestBase<Version>(text: string, options: BestBaseOptions<Version
   }
   const restored = bestCost === 0 && best !== base && best !== empty && sinceWriteMs > STALE_SAVE_MS
   return restored ? base : best
+}
+
+/** Whether `text` holds a line that came after `older`: then its editor had seen the newer text. */
+function holdsNewLine(text: string, older: string, newer: string): boolean {
+  const known = new Set(older.split('\n'))
+  const saved = new Set(text.split('\n'))
+  return newer.split('\n').some((line) => line.trim() !== '' && !known.has(line) && saved.has(line))
 }

@@ -1,4 +1,4 @@
-import { diffCost, diffText } from '@collab/core'
+import { diffCost, diffText, mergeLines, shareMostLines } from '@collab/core'
 import type { DocId, NodeId, TextState, TreeEntry } from '@collab/core'
 import type { BaseRow, FileRow } from './base-row.js'
 import type { FolderContext } from './folder-context.js'
@@ -182,8 +182,13 @@ async function compare(
 
 /** For a file without a base the document that counts is the one read last. */
 function comparedToDocument(disk: DiskSide, live: TextState | undefined): DiskFact {
+  const text = disk.text?.content?.text
   if (disk.fact.type !== 'file') return disk.fact
-  return { ...disk.fact, content: live !== undefined && live.text === disk.text?.content?.text ? 'document' : 'other' }
+  if (live === undefined || text === undefined) return { ...disk.fact, content: 'other' }
+  if (live.text === text) return { ...disk.fact, content: 'document' }
+  const isAkin = live.text === '' || text === '' || shareMostLines(live.text, text)
+  if (!isAkin) return { ...disk.fact, content: 'other' }
+  return { ...disk.fact, content: mergeLines(live.text, text) === live.text ? 'contained' : 'extends' }
 }
 
 function entryProblem(context: FolderContext, path: RelPath, base: BaseRow | undefined, entry: TreeEntry): string | undefined {

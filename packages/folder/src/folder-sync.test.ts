@@ -262,6 +262,23 @@ describe('joining', () => {
     expect(a.read('b.md')).toBe('two\n')
     expect(a.names().map((name) => a.read(name)).join('')).toContain('more')
   })
+
+  it('[SYNC33] a folder whose store was lost doubles nothing that was typed into it, and adds what was typed since', async () => {
+    const wire = new Wire()
+    await using a = await testPeer({ wire, files: { 'a.md': 'one\ntwo\n', 'b.md': '' } })
+    const lost = await testPeer({ wire })
+    await matches(lost, { 'a.md': 'one\ntwo\n', 'b.md': '' })
+    lost.write('a.md', 'one\ntwo\ntyped here\n')
+    await matches(a, { 'a.md': 'one\ntwo\ntyped here\n', 'b.md': '' })
+    await lost.stop()
+    a.write('a.md', 'zero\none\ntwo\ntyped here\n')
+    lost.write('a.md', 'one\ntwo\ntyped here\ntyped since\n')
+    lost.write('b.md', 'no longer empty\n')
+    await using b = await testPeer({ wire, folder: lost.folder, joinWaitMs: 20_000 })
+    const both = { 'a.md': 'zero\none\ntwo\ntyped here\ntyped since\n', 'b.md': 'no longer empty\n' }
+    await matches(a, both)
+    await matches(b, both)
+  })
 })
 
 describe('what went wrong for others', () => {

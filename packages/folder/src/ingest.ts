@@ -1,4 +1,4 @@
-import { applyEdits, diffCost, diffText, looksMachineMade } from '@collab/core'
+import { applyEdits, diffCost, diffText, looksMachineMade, mergeLines } from '@collab/core'
 import type { DocVersion, KvOp, LocalChange, LocalResult, NodeId } from '@collab/core'
 import type { BaseRow, BaseText, FileRow } from './base-row.js'
 import { bestBase } from './best-base.js'
@@ -100,6 +100,8 @@ export class Ingest {
           removed: [],
           event: { path, what: 'created', from: 'disk' }
         }
+      case 'merge':
+        return this.#merge(subject)
       case 'ingest':
         return await this.#edit(subject)
       case 'delete':
@@ -126,6 +128,23 @@ export class Ingest {
       removed: [],
       event: { path, what: 'created', from: 'disk' },
       text: content.text
+    }
+  }
+
+  /**
+   * The lines that only the disk has go into the document; then all that the disk holds is there, and the document can
+   * be written. The same lines added elsewhere to the same text are the same change.
+   */
+  #merge({ path, entry, disk, live }: Subject): Taking | undefined {
+    if (entry?.content?.kind !== 'text' || disk?.content === undefined || live === undefined) return undefined
+    const edits = diffText(live.text, mergeLines(live.text, disk.content.text))
+    return {
+      path,
+      change: { type: 'edit', doc: entry.content.doc, base: live.version, edits, machine: true },
+      units: disk.content.text.length,
+      row: () => undefined,
+      removed: [],
+      event: { path, what: 'edited', from: 'disk' }
     }
   }
 

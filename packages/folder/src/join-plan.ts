@@ -46,6 +46,8 @@ function actionOf({ step, known, shown }: PlannedPath): PlanLine['action'] {
     case 'create-file':
     case 'create-directory':
       return shown && !known ? 'merge' : 'send new'
+    case 'merge':
+      return 'merge'
     case 'ingest':
     case 'set-document-mode':
       return 'send edit'
@@ -55,6 +57,7 @@ function actionOf({ step, known, shown }: PlannedPath): PlanLine['action'] {
     case 'make-directory':
       return 'fetch new'
     case 'write':
+      return known ? 'fetch edit' : 'merge'
     case 'set-disk-mode':
       return 'fetch edit'
     case 'remove':

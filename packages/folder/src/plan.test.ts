@@ -13,6 +13,8 @@ const disks: Record<string, DiskFact> = {
   'same, x': { type: 'file', content: 'base', executable: true },
   'as document': { type: 'file', content: 'document', executable: false },
   changed: { type: 'file', content: 'other', executable: false },
+  contained: { type: 'file', content: 'contained', executable: false },
+  extends: { type: 'file', content: 'extends', executable: false },
   directory: { type: 'directory' },
   foreign: { type: 'foreign' }
 }
@@ -53,6 +55,13 @@ describe('the plan', () => {
       changed: 'create-file create-file create-file create-file',
       directory: 'create-directory create-directory adopt create-directory',
       foreign: 'skip skip skip skip'
+    })
+  })
+
+  it('[PLAN9] of two texts of mostly the same lines that never met, the lines of the disk go into the document before it is written', () => {
+    table(undefined, ['absent', 'changed', 'directory'], {
+      extends: 'create-file merge create-file',
+      contained: 'create-file write create-file'
     })
   })
 

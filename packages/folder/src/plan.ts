@@ -5,8 +5,11 @@ export type BaseFact = { readonly type: 'file'; readonly executable: boolean } |
 export type DiskFact =
   | { readonly type: 'absent' }
   | { readonly type: 'directory' }
-  /** `content`: equal to the base's text; else equal to the live document's; else neither. */
-  | { readonly type: 'file'; readonly content: 'base' | 'document' | 'other'; readonly executable: boolean }
+  /**
+   * `content`: equal to the base's text; else equal to the live document's; else, without a base, a text of mostly
+   * the document's lines, all of them (`contained`) or with lines of its own (`extends`); else neither.
+   */
+  | { readonly type: 'file'; readonly content: 'base' | 'document' | 'contained' | 'extends' | 'other'; readonly executable: boolean }
   /** Something that is not synced: not text, a link, a device, unreadable. */
   | { readonly type: 'foreign' }
 
@@ -23,7 +26,7 @@ export type DocumentFact =
   | { readonly type: 'foreign' }
 
 /** Disk to workspace. */
-export type TakeStep = 'ingest' | 'create-file' | 'create-directory' | 'delete' | 'set-document-mode'
+export type TakeStep = 'ingest' | 'merge' | 'create-file' | 'create-directory' | 'delete' | 'set-document-mode'
 /** Workspace to disk. */
 export type PutStep = 'write' | 'place' | 'make-directory' | 'move' | 'remove' | 'remove-directory' | 'set-disk-mode' | 'keep-beside'
 /** Only what is recorded changes: the base is recorded (`adopt`) or dropped (`forget`). */
@@ -61,8 +64,15 @@ function planUnknown(disk: Disk, document: Document): Step {
     case 'directory':
       return document.type === 'directory' ? 'adopt' : 'create-directory'
     case 'file':
-      return document.type === 'file' && disk.content === 'document' ? 'adopt' : 'create-file'
+      return document.type === 'file' ? planBoth(disk.content) : 'create-file'
   }
+}
+
+/** A file here and one in the workspace that never met: neither side's lines are given up, and none is doubled. */
+function planBoth(content: Extract<Disk, { type: 'file' }>['content']): Step {
+  if (content === 'document') return 'adopt'
+  if (content === 'contained') return 'write'
+  return content === 'extends' ? 'merge' : 'create-file'
 }
 
 function planFile(baseMode: boolean, disk: Disk, document: Document): Step {
@@ -93,7 +103,7 @@ function planGone(document: Document): Step {
   return news ? 'forget' : 'delete'
 }
 
-const TAKE: ReadonlySet<Step> = new Set<TakeStep>(['ingest', 'create-file', 'create-directory', 'delete', 'set-document-mode'])
+const TAKE: ReadonlySet<Step> = new Set<TakeStep>(['ingest', 'merge', 'create-file', 'create-directory', 'delete', 'set-document-mode'])
 const PUT: ReadonlySet<Step> = new Set<PutStep>([
   'write',
   'place',

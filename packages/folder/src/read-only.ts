@@ -14,6 +14,7 @@ export function readOnlyStep(step: Step): Step {
 const INSTEAD: ReadonlyMap<Step, Step> = new Map<Step, Step>([
   ['ingest', 'keep-beside'],
   ['create-file', 'skip'],
+  ['merge', 'skip'],
   ['create-directory', 'skip'],
   ['delete', 'forget'],
   ['set-document-mode', 'set-disk-mode']

@@ -38,6 +38,11 @@ export function unionText(winner: string, union: Union): string {
   return parts.join('') + winner.slice(at)
 }
 
+/** Both texts' lines, those in common once; the first text's lines keep their order and stand first where they differ. */
+export function mergeLines(first: string, second: string): string {
+  return unionText(first, unionOf(first, second))
+}
+
 /**
  * Whether two first contents are one file begun twice: at least half of the non-blank lines of the shorter one
  * occur in the other, each as often as it is counted. A text without such a line shares with nothing.
