@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -74,7 +74,12 @@ export async function until(check: () => boolean, everyMs = 1): Promise<void> {
   while (!check()) await new Promise((resolve) => setTimeout(resolve, everyMs))
 }
 
+/** Whether the file is there and has `text` in it; while it is replaced its name is absent for an instant. */
 export function holds(folder: string, path: string, text: string): boolean {
-  const file = join(folder, path)
-  return existsSync(file) && readFileSync(file, 'utf8').includes(text)
+  try {
+    return readFileSync(join(folder, path), 'utf8').includes(text)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    throw error
+  }
 }

@@ -17,8 +17,12 @@ const HFS_IGNORABLE = /[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]/gu
 /** Names that Windows gives to devices, with any extension. */
 const DEVICES = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])[ ]*(?:\.|$)/i
 
+/** Most names: nothing in them that any rule below is about. */
+const PLAIN = /^[a-z0-9][a-z0-9 _.()-]{0,99}$/i
+
 /** Why a file or directory may not have this name, or undefined when it may. */
 export function checkName(name: string): string | undefined {
+  if (PLAIN.test(name)) return undefined
   if (name === '') return 'a name is empty'
   if (name === '.' || name === '..') return 'a name is a step to another directory'
   if (name.includes('/') || name.includes('\\')) return 'a name contains a path separator'
@@ -58,6 +62,7 @@ export function unportable(name: string): string | undefined {
  * case (full mapping: ß is ss), final sigma, and composed or decomposed accents.
  */
 export function foldName(name: string): string {
+  if (PLAIN.test(name)) return name.toLowerCase()
   return name.normalize('NFD').toUpperCase().toLowerCase().replaceAll('ς', 'σ').normalize('NFD')
 }
 

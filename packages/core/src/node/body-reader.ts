@@ -8,7 +8,7 @@ import { openBody } from '../log/entry.js'
 import type { Entry } from '../log/entry.js'
 
 /** Ciphertext bytes whose decoded changes are kept: a few frames, so that neighbours in one entry are decoded once. */
-const CACHED_BYTES = 8 * 1024 * 1024
+const CACHED_BYTES = 16 * 1024 * 1024
 
 /** The changes inside entries: decrypted, decoded, the newest few kept. */
 export class BodyReader {

@@ -81,8 +81,7 @@ export class Documents {
   /** Applies a document's change, or says why it is void. */
   async apply(batch: Batch, from: Provenance, change: SeedChange | UpdateChange | DerivedChange | ImportChange): Promise<string | undefined> {
     if (change.kind === 'seed') {
-      const ranges = change.text === '' ? [] : [{ client: seedClient(this.#crypto, change.doc, change.text), from: 0, to: change.text.length }]
-      await this.#append(batch, change.doc, stepOf(from, ranges), change)
+      await this.#append(batch, change.doc, { ...stepOf(from, []), isSeed: true }, change)
       return undefined
     }
     const open = await this.#load(batch, change.doc)
@@ -174,7 +173,8 @@ export class Documents {
   }
 
   async #extend(batch: Batch, doc: DocId, open: OpenDoc, next: DocRow, step: StepRow): Promise<void> {
-    open.steps.push(step)
+    if (step.isSeed && open.seeds.get(doc) === '') open.seeds.set(doc, await this.#seedText(next))
+    open.steps.push(...this.#withSeedRanges(doc, [step], open.seeds.get(doc) ?? ''))
     this.#setRow(batch, doc, open, next)
     for (const inner of [...step.via, step.loser]) if (inner !== undefined) await this.#loadSeed(batch, open, inner)
     if (next.contested) open.document = undefined
@@ -184,6 +184,16 @@ export class Documents {
   #setRow(batch: Batch, doc: DocId, open: OpenDoc, row: DocRow): void {
     open.row = row
     this.#putRow(batch, doc, row)
+  }
+
+  #seedRanges(doc: DocId, text: string): readonly ClientRange[] {
+    return text === '' ? [] : [{ client: seedClient(this.#crypto, doc, text), from: 0, to: text.length }]
+  }
+
+  /** Most documents are never opened, so the range of a first text is made only here. */
+  #withSeedRanges(doc: DocId, steps: readonly StepRow[], seed: string): StepRow[] {
+    const ranges = this.#seedRanges(doc, seed)
+    return steps.map((step) => (step.isSeed && step.via.length === 0 ? { ...step, ranges } : step))
   }
 
   #putRow(batch: Batch, doc: DocId, row: DocRow): void {
@@ -200,9 +210,10 @@ export class Documents {
     }
     const row = await this.row(batch, doc)
     const later = row.count > 1 ? await batch.scan('step', `${doc}/`) : []
-    const steps = [...(row.first === undefined ? [] : [row.first]), ...later.map(decodeStep)]
-    const open: OpenDoc = { row, steps, seeds: new Map(), document: undefined }
-    await this.#loadSeed(batch, open, doc)
+    const stored = [...(row.first === undefined ? [] : [row.first]), ...later.map(decodeStep)]
+    const seed = await this.#seedText(row)
+    const steps = this.#withSeedRanges(doc, stored, seed)
+    const open: OpenDoc = { row, steps, seeds: new Map([[doc, seed]]), document: undefined }
     for (const step of steps) for (const inner of [...step.via, step.loser]) if (inner !== undefined) await this.#loadSeed(batch, open, inner)
     this.#open.set(doc, open)
     return open
@@ -261,7 +272,7 @@ export function isDocumentChange(change: Change): change is SeedChange | UpdateC
 }
 
 function stepOf(from: Provenance, ranges: readonly ClientRange[]): StepRow {
-  return { entry: from.entry, index: from.index, author: from.author, seq: from.seq, weight: from.weight, via: [], loser: undefined, ranges }
+  return { entry: from.entry, index: from.index, author: from.author, seq: from.seq, weight: from.weight, via: [], loser: undefined, isSeed: false, ranges }
 }
 
 /** A step of `loser` as the document that absorbed it has it. */

@@ -21,6 +21,8 @@ export interface StepRow {
   readonly via: readonly DocId[]
   /** Set when the step is the merge update of this absorbed document. */
   readonly loser: DocId | undefined
+  /** The step is a first text: stored without its range, which follows from the text. */
+  readonly isSeed: boolean
   readonly ranges: readonly ClientRange[]
 }
 
@@ -33,12 +35,13 @@ export function encodeStep(step: StepRow): Uint8Array {
     step.weight,
     step.via.map(idBytes),
     step.loser === undefined ? null : idBytes(step.loser),
+    step.isSeed,
     step.ranges.map(({ client, from, to }) => [client, from, to])
   ])
 }
 
 export function decodeStep(row: Uint8Array): StepRow {
-  const fields = new CborFields(decodeCbor(row), 8)
+  const fields = new CborFields(decodeCbor(row), 9)
   return {
     entry: parseEntryHash(fields.bytes()),
     index: fields.uint(),
@@ -47,6 +50,7 @@ export function decodeStep(row: Uint8Array): StepRow {
     weight: fields.uint(),
     via: fields.list(Number.MAX_SAFE_INTEGER).map((doc) => parseDocId(doc as Uint8Array)),
     loser: fields.isNull() ? undefined : parseDocId(fields.bytes()),
+    isSeed: fields.bool(),
     ranges: fields.list(Number.MAX_SAFE_INTEGER).map((range) => {
       const parts = new CborFields(range, 3)
       return { client: parts.uint(), from: parts.uint(), to: parts.uint() }
