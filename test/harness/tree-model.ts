@@ -1,7 +1,10 @@
 import type { Tree, TreeFile } from './tree.js'
 
-/** A line that one save brought, and that nobody else ever writes. */
-const TOKEN = /tok-[0-9a-z]+-[0-9a-z]+;/g
+/**
+ * The mark of a line that one save brought and nobody else ever writes. It is one word: of a changed line, words are what
+ * merges, so a line that is changed here and deleted there keeps its mark whole.
+ */
+const TOKEN = /tok_[0-9a-z]+_[0-9a-z]+_/g
 /** Several people make files of one name in here. */
 export const SHARED = 'shared'
 const CONFLICT = / \(conflict, [^()]* [0-9a-z]+(?: \d+)?\)/
@@ -140,7 +143,7 @@ export class TreeModel {
   #contentProblems(tree: Tree): readonly string[] {
     const hashes = new Set([...tree.values()].map(({ hash }) => hash))
     const untouched = [...this.#start].filter(([path]) => !this.#touched.has(path) && !isShared(path) && !this.#isDeleted(path))
-    const certain = [...this.#touched].filter(([key, { peers, path, isAmbiguous }]) => {
+    const certain = [...this.#touched].filter(([key, { peers, isAmbiguous }]) => {
       return peers.size === 1 && !isAmbiguous && !isShared(key) && !this.#isDeleted(key)
     })
     return [

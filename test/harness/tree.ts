@@ -18,6 +18,9 @@ interface Known {
   readonly file: TreeFile | undefined
 }
 
+/** Names that cannot be shown on one line are listed as skipped. */
+// eslint-disable-next-line no-control-regex
+const UNSYNCED_NAME = /[\u0000-\u001f\u007f-\u009f]/
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** Reads a folder again and again; a file that has the same inode, size and times is not read again. */
@@ -33,6 +36,7 @@ export class TreeReader {
   read(): Tree {
     const [seen, tree] = [new Map<string, Known>(), new Map<string, TreeFile>()]
     for (const path of pathsBelow(this.#root)) {
+      if (UNSYNCED_NAME.test(path)) continue
       const known = this.#look(path)
       if (known === undefined) continue
       seen.set(path, known)

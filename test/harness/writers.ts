@@ -220,7 +220,7 @@ export class Writers {
   }
 
   #line(): string {
-    return `${this.#random.pick(WORDS)} tok-${this.#prefix}-${(this.#count++).toString(36)}; ${this.#random.pick(WORDS)}`
+    return `${this.#random.pick(WORDS)} tok_${this.#prefix}_${(this.#count++).toString(36)}_ ${this.#random.pick(WORDS)}`
   }
 
   #freshName(): string {

@@ -4,6 +4,7 @@ export type {
   LocalChange,
   LocalResult,
   PeerInfo,
+  SeenFile,
   TextState,
   Workspace,
   WorkspaceEvents,

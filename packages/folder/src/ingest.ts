@@ -1,5 +1,5 @@
 import { applyEdits, diffCost, diffText, looksMachineMade, mergeLines } from '@collab/core'
-import type { DocVersion, KvOp, LocalChange, LocalResult, NodeId } from '@collab/core'
+import type { DocVersion, KvOp, LocalChange, LocalResult, NodeId, SeenFile } from '@collab/core'
 import type { BaseRow, BaseText, FileRow } from './base-row.js'
 import { bestBase } from './best-base.js'
 import type { BaseCandidate } from './best-base.js'
@@ -189,15 +189,21 @@ export class Ingest {
     if (base === undefined) return undefined
     const { index, workspace } = this.#context
     const node = workspace.tree.get(base.node)?.node ?? base.node
-    const below = base.type === 'directory' ? Array.from(index.below(path), (row) => row.node) : []
+    const rows = [base, ...(base.type === 'directory' ? index.below(path) : [])]
     return {
       path,
-      change: { type: 'delete', node },
+      change: { type: 'delete', node, seen: new Map(rows.map((row) => this.#seen(row))) },
       units: 1,
       row: () => undefined,
-      removed: [index.at(path)?.node ?? base.node, ...below],
+      removed: [index.at(path)?.node ?? base.node, ...rows.map((row) => row.node)],
       event: { path, what: 'deleted', from: 'disk' }
     }
+  }
+
+  /** What this folder held of a row's file: whatever a peer sent meanwhile is not deleted with it. */
+  #seen(row: BaseRow): readonly [NodeId, SeenFile | undefined] {
+    const node = this.#context.workspace.tree.get(row.node)?.node ?? row.node
+    return [node, row.type === 'file' && row.agreed !== undefined ? { doc: row.doc, version: row.agreed.version } : undefined]
   }
 
   #setMode({ path, base, entry, disk }: Subject): Taking | undefined {

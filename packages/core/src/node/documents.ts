@@ -117,6 +117,12 @@ export class Documents {
     return { text: (await this.document(batch, doc)).text, count: row.count }
   }
 
+  async textAt(batch: Batch, doc: DocId, version: DocVersion): Promise<string> {
+    const row = await this.row(batch, doc)
+    if (row.seedOnly || this.isWhole(row, version)) return (await this.text(batch, doc)).text
+    return (await this.fork(batch, doc, version)).text
+  }
+
   /** The live document; it stays the caller's only until the next await. */
   async document(batch: Batch, doc: DocId): Promise<TextDocument> {
     const open = await this.#load(batch, doc)

@@ -10,7 +10,7 @@ import type { TreeEntry } from '../doc/tree-view.js'
 import type { Change, Place, TreeChange } from '../log/change.js'
 import type { Applier } from './applier.js'
 import type { Batch } from './batch.js'
-import type { DocVersion, LocalChange } from './workspace-types.js'
+import type { DocVersion, LocalChange, SeenFile } from './workspace-types.js'
 
 /** Client ids of one run in one document: one for each old version that was edited while newer own edits were there. */
 const MAX_NONCES = 10_000
@@ -67,7 +67,7 @@ export class Drafter {
         return of(change.node, [[{ kind: 'tree', node: change.node, executable }]])
       }
       case 'delete':
-        return of(change.node, this.#delete(change.node))
+        return of(change.node, await this.#delete(change))
     }
   }
 
@@ -119,14 +119,31 @@ export class Drafter {
   }
 
   /** Deletes `node` and all that is shown below it, each as far as it was seen. */
-  #delete(node: NodeId): readonly (readonly TreeChange[])[] {
+  async #delete({ node, seen }: Extract<LocalChange, { type: 'delete' }>): Promise<readonly (readonly TreeChange[])[]> {
     const { tree } = this.#applier
     const todo: NodeId[] = [node]
     for (const at of todo) todo.push(...tree.view.children(at).map((child: TreeEntry) => child.node))
+    const kept = new Set<NodeId>()
+    for (const at of todo) if (seen !== undefined && (await this.#isNews(at, seen))) kept.add(at)
     return todo
+      .filter((at) => !kept.has(at))
       .flatMap((at) => (tree.view.get(at)?.type === 'directory' ? [at, ...tree.shownWith(at)] : [at]))
       .toReversed()
       .map((at) => [{ kind: 'tree', node: at, deleted: { seen: tree.seen(at) } }])
+  }
+
+  /** Whether a replica that held `seen` has not been shown what is at `node` now. */
+  async #isNews(node: NodeId, seen: ReadonlyMap<NodeId, SeenFile | undefined>): Promise<boolean> {
+    const { documents, tree } = this.#applier
+    const entry = tree.view.get(node)
+    if (!seen.has(node)) return entry?.type === 'file'
+    const content = entry?.content
+    const known = seen.get(node)
+    if (content?.kind !== 'text' || known === undefined) return false
+    const row = await documents.row(this.#batch, content.doc)
+    if (known.doc === content.doc && documents.isWhole(row, known.version)) return false
+    const now = await documents.text(this.#batch, content.doc)
+    return now.text !== (await documents.textAt(this.#batch, known.doc, known.version))
   }
 
   async #edit(change: Extract<LocalChange, { type: 'edit' }>): Promise<Draft> {

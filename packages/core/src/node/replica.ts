@@ -135,12 +135,7 @@ export class Replica {
   }
 
   async readTextAt(doc: DocId, version: DocVersion): Promise<string> {
-    return await this.#job(async (batch) => {
-      const { documents } = this.applier
-      const row = await documents.row(batch, doc)
-      if (row.seedOnly || documents.isWhole(row, version)) return (await documents.text(batch, doc)).text
-      return (await documents.fork(batch, doc, version)).text
-    })
+    return await this.#job(async (batch) => await this.applier.documents.textAt(batch, doc, version))
   }
 
   /** Marks the store as cleanly stopped; nothing may follow. */

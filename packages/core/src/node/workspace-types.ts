@@ -13,6 +13,12 @@ export interface DocVersion {
   readonly plus: readonly number[]
 }
 
+/** A file as a replica held it. */
+export interface SeenFile {
+  readonly doc: DocId
+  readonly version: DocVersion
+}
+
 export interface TextState {
   readonly text: string
   readonly version: DocVersion
@@ -31,8 +37,12 @@ export type LocalChange =
   /** Rename or move; missing parent directories are created. */
   | { readonly type: 'move'; readonly node: NodeId; readonly path: string }
   | { readonly type: 'executable'; readonly node: NodeId; readonly executable: boolean }
-  /** Deletes a file, or a directory and everything below it that was seen. */
-  | { readonly type: 'delete'; readonly node: NodeId }
+  /**
+   * Deletes a file, or a directory and everything below it. With `seen` (the nodes that the replica held, files with
+   * their document's version) only those, and of the files only those that still read as they did: what came
+   * meanwhile lives on.
+   */
+  | { readonly type: 'delete'; readonly node: NodeId; readonly seen?: ReadonlyMap<NodeId, SeenFile | undefined> }
 
 export interface LocalResult {
   readonly node: NodeId | undefined

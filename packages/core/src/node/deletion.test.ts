@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest'
+import { TestReplica } from './test-replicas.js'
+import type { DocVersion, LocalResult } from './workspace-types.js'
+
+const files = ['d/a.md', 'd/b.md'].map((path) => ({ type: 'create-file' as const, path, text: `text of ${path}\n`, executable: false }))
+
+async function started(): Promise<{ test: TestReplica; results: readonly LocalResult[]; directory: NonNullable<LocalResult['node']> }> {
+  const test = await TestReplica.open()
+  const { results } = await test.replica.edit(files)
+  const directory = test.replica.applier.tree.view.at('d')?.node
+  if (directory === undefined) throw new Error('the directory is missing')
+  return { test, results, directory }
+}
+
+/** What the replica held: the directory and its files as they were created. */
+function seenOf(results: readonly LocalResult[], directory: NonNullable<LocalResult['node']>) {
+  const held = results.map(({ node, doc, version }) => [node as typeof directory, { doc: doc as never, version: version as DocVersion }] as const)
+  return new Map([[directory, undefined], ...held])
+}
+
+describe('a deletion by a replica that says what it held', () => {
+  it('[REP13] spares a file that was edited meanwhile, and the directory that shows it', async () => {
+    const { test, results, directory } = await started()
+    const [first] = results
+    const edits = [{ at: 0, remove: 0, insert: 'news: ' }]
+    await test.replica.edit([{ type: 'edit', doc: first?.doc as never, base: first?.version as DocVersion, edits, machine: false }])
+    await test.replica.edit([{ type: 'delete', node: directory, seen: seenOf(results, directory) }])
+    expect([...test.replica.applier.tree.view.entries()].map(({ path }) => path)).toEqual(['d', 'd/a.md'])
+  })
+
+  it('[REP13] spares a file that it never held', async () => {
+    const { test, results, directory } = await started()
+    await test.replica.edit([{ type: 'create-file', path: 'd/new.md', text: 'new\n', executable: false }])
+    await test.replica.edit([{ type: 'delete', node: directory, seen: seenOf(results, directory) }])
+    expect([...test.replica.applier.tree.view.entries()].map(({ path }) => path)).toEqual(['d', 'd/new.md'])
+  })
+
+  it('[REP13] takes all that is as it was', async () => {
+    const { test, results, directory } = await started()
+    await test.replica.edit([{ type: 'delete', node: directory, seen: seenOf(results, directory) }])
+    expect([...test.replica.applier.tree.view.entries()]).toEqual([])
+  })
+})
