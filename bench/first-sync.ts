@@ -20,8 +20,9 @@ export async function measureFolders(count: number): Promise<readonly Row[]> {
   const start = performance.now()
   const first = new PeerProcess({ home: join(root, 'home1'), topic, folder: left })
   const second = new PeerProcess({ home: join(root, 'home2'), topic, folder: right, peers: await first.addresses() })
-  await until(() => fileCount(right) === count, 20)
+  await second.created(count)
   const syncMs = performance.now() - start
+  if (fileCount(right) !== count) throw new Error(`${fileCount(right)} of ${count} files are there`)
   const rows: Row[] = [{ what: `first sync, ${count} notes`, value: milliseconds(syncMs), beside: `cp -r ${milliseconds(copyMs)}` }]
   rows.push(...(await measureEdits(count, left, right)))
   rows.push(...(await measureRest(count, second)))

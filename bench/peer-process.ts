@@ -42,6 +42,18 @@ export class PeerProcess {
     }
   }
 
+  /** Waits until `count` files came from peers; watching the folder instead would take the CPU that is measured. */
+  async created(count: number): Promise<void> {
+    const arrived = ({ type, what, from, path }: JsonEvent): boolean =>
+      type === 'change' && what === 'created' && from === 'peer' && String(path).endsWith('.md')
+    for (let seen = 0, done = 0; ; ) {
+      for (; seen < this.#seen.length; seen++) if (arrived(this.#seen[seen] as JsonEvent)) done++
+      if (done >= count) return
+      if (this.#child.exitCode !== null) throw new Error(`collab ended with ${this.#child.exitCode} after ${done} files`)
+      await new Promise<void>((resolve) => this.#wake.push(resolve))
+    }
+  }
+
   async addresses(): Promise<readonly string[]> {
     return (await this.event('listening')).addresses ?? []
   }
