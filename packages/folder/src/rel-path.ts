@@ -46,8 +46,3 @@ export function parentOf(path: RelPath): RelPath | '' {
 export function joinPath(directory: RelPath | '', name: string): RelPath {
   return parseRelPath(directory === '' ? name : `${directory}/${name}`)
 }
-
-/** Whether `path` lies anywhere below `directory`. */
-export function isBelow(path: RelPath, directory: RelPath | ''): boolean {
-  return directory === '' || path.startsWith(`${directory}/`)
-}
