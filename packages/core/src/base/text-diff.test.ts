@@ -46,6 +46,12 @@ describe('diffText', () => {
     expect(diffText('same', 'same')).toEqual([])
   })
 
+  it('[DIFF12] replaces a word by another as a whole, and types into a word letter by letter', () => {
+    expect(diffText('see tok_1bx_ there', 'see tok_2d6_ there')).toEqual([{ at: 4, remove: 8, insert: 'tok_2d6_' }])
+    expect(diffText('helo world', 'hello world')).toEqual([{ at: 3, remove: 0, insert: 'l' }])
+    expect(diffText('colour', 'color')).toEqual([{ at: 4, remove: 1, insert: '' }])
+  })
+
   it('[DIFF4] keeps unchanged lines of a large text in which much changed', () => {
     const lines = Array.from({ length: 8000 }, (_, i) => `line ${i} of a large text`)
     const from = lines.join('\n')

@@ -13,6 +13,7 @@ const MAX_REFINED_UNITS = 20_000
 const MIN_KEPT_UNITS = 3
 /** Words, runs of blanks, newlines, single code points: never half a surrogate pair. */
 const TOKEN = /[\p{L}\p{N}_]+|[^\S\n]+|\n|[^]/gu
+const WORD_UNIT = /[\p{L}\p{N}_\ud800-\udfff]/u
 /** From this many changed lines on, or this many hunks of whole lines, a change is taken for a machine's. */
 const MACHINE_LINES = 4
 const MACHINE_HUNKS = 2
@@ -165,9 +166,20 @@ function tidy(from: string, edits: readonly TextEdit[]): readonly TextEdit[] {
 
 function trim(from: string, edit: TextEdit): TextEdit {
   const removed = from.slice(edit.at, edit.at + edit.remove)
-  const head = commonPrefix(removed, edit.insert)
-  const tail = commonSuffix(removed, edit.insert, head)
+  const { insert } = edit
+  let head = commonPrefix(removed, insert)
+  let tail = commonSuffix(removed, insert, head)
+  if (head + tail < Math.min(removed.length, insert.length)) {
+    // One word replaced by another: letters that both happen to have do not make them one word.
+    while (head > 0 && (isInWord(removed, head) || isInWord(insert, head))) head--
+    while (tail > 0 && (isInWord(removed, removed.length - tail) || isInWord(insert, insert.length - tail))) tail--
+  }
   return { at: edit.at + head, remove: edit.remove - head - tail, insert: edit.insert.slice(head, edit.insert.length - tail) }
+}
+
+/** Whether position `at` has letters, digits or halves of a pair on both sides. */
+function isInWord(text: string, at: number): boolean {
+  return at > 0 && at < text.length && WORD_UNIT.test(text[at - 1] ?? '') && WORD_UNIT.test(text[at] ?? '')
 }
 
 /** Units that both texts start with, not ending inside a surrogate pair of either. */
