@@ -26,8 +26,6 @@ interface Kept {
   readonly fd: number
   readonly dev: bigint
   readonly ino: bigint
-  /** When it was last found at its path, in `performance.now()` milliseconds. */
-  seenAt: number
   users: number
   /** Whether the next operation may still find it; otherwise its last user closes it. */
   kept: boolean
@@ -35,34 +33,28 @@ interface Kept {
 
 /** A burst of operations in one directory opens it once. */
 const KEPT_MS = 20
-/** A look at the path holds for this long: no longer than any operation takes between looking and acting. */
-const SEEN_MS = 1
 const kept = new Map<string, Kept>()
 let closing: NodeJS.Timeout | undefined
 
 function openDescriptors(root: string, names: readonly string[]): Anchor {
   // The root itself is opened anew each time: that it is gone must show at once.
-  if (names.length === 0) return lend({ fd: openSync(root, O_RDONLY | O_DIRECTORY), dev: 0n, ino: 0n, seenAt: 0, users: 0, kept: false })
+  if (names.length === 0) return lend({ fd: openSync(root, O_RDONLY | O_DIRECTORY), dev: 0n, ino: 0n, users: 0, kept: false })
   const key = [root, ...names].join('/')
   const known = kept.get(key)
   if (known !== undefined && isStillAt(known, key)) return lend(known)
   if (known !== undefined) release(key, known)
   const fd = openBelow(root, names)
   const { dev, ino } = fstatSync(fd, { bigint: true })
-  const fresh: Kept = { fd, dev, ino, seenAt: performance.now(), users: 0, kept: true }
+  const fresh: Kept = { fd, dev, ino, users: 0, kept: true }
   kept.set(key, fresh)
   closing ??= setTimeout(forgetAnchors, KEPT_MS).unref()
   return lend(fresh)
 }
 
 /** Whether the directory has not been moved away from its path meanwhile. */
-function isStillAt(one: Kept, path: string): boolean {
-  const now = performance.now()
-  if (now - one.seenAt < SEEN_MS) return true
+function isStillAt({ dev, ino }: Kept, path: string): boolean {
   const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false })
-  if (stats?.dev !== one.dev || stats.ino !== one.ino) return false
-  one.seenAt = now
-  return true
+  return stats?.dev === dev && stats.ino === ino
 }
 
 function openBelow(root: string, names: readonly string[]): number {
