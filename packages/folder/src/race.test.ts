@@ -60,25 +60,28 @@ describe('replacing a file that its user saves all the time', () => {
     const sync = new TinySync(folder.fs)
     const saved: string[] = []
     const remote: string[] = []
-    await using script = runScript('./editor-process.ts', ['insert', folder.at('note.md'), '9000', '90', '7'], (line) => {
-      if (typeof line['saved'] === 'string') saved.push(line['saved'])
-    })
-    const ended = new AbortController()
-    void script.ended.then(() => ended.abort())
-    while (!ended.signal.aborted) {
-      const line = `remote-${remote.length}`
-      sync.document.lines.add(line)
-      remote.push(line)
-      await pause(await sync.round())
-      await pause(remote.length % 16)
+    const enough = (): boolean => saved.length > 20 && (sync.outcomes.get('written') ?? 0) > 20
+    // How often both sides meet in nine seconds is the machine's affair, so a slow one gets more of them.
+    for (let run = 0; run < 4 && !enough(); run++) {
+      await using script = runScript('./editor-process.ts', ['insert', folder.at('note.md'), '9000', '90', String(7 + run)], (line) => {
+        if (typeof line['saved'] === 'string') saved.push(line['saved'])
+      })
+      const ended = new AbortController()
+      void script.ended.then(() => ended.abort())
+      while (!ended.signal.aborted) {
+        const line = `remote-${remote.length}`
+        sync.document.lines.add(line)
+        remote.push(line)
+        await pause(await sync.round())
+        await pause(remote.length % 16)
+      }
     }
     for (let round = 0; round < 15; round++) {
       await pause(Math.max(100, await sync.round()))
     }
     const missing = [...saved, ...remote].filter((line) => !sync.document.lines.has(line))
     expect({ missing, outcomes: Object.fromEntries(sync.outcomes) }).toMatchObject({ missing: [] })
-    // It did race; how often within its time is the machine's affair.
-    expect(saved.length).toBeGreaterThan(5)
-    expect(sync.outcomes.get('written')).toBeGreaterThan(5)
+    expect(saved.length).toBeGreaterThan(20)
+    expect(sync.outcomes.get('written')).toBeGreaterThan(20)
   })
 })
