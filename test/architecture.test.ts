@@ -13,9 +13,10 @@ const CORE_FLOORS: Readonly<Record<string, readonly string[]>> = {
   log: ['base', 'keys'],
   doc: ['base', 'keys', 'log'],
   sync: ['base', 'keys', 'log'],
+  blob: ['base', 'keys'],
   net: ['base', 'keys', 'log', 'sync'],
-  node: ['base', 'keys', 'store', 'log', 'doc', 'sync', 'net'],
-  'index.ts': ['base', 'keys', 'store', 'log', 'doc', 'sync', 'net', 'node']
+  node: ['base', 'keys', 'store', 'log', 'doc', 'sync', 'blob', 'net'],
+  'index.ts': ['base', 'keys', 'store', 'log', 'doc', 'sync', 'blob', 'net', 'node']
 }
 
 /** What a package may import of the other packages. */

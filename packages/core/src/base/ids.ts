@@ -18,6 +18,8 @@ export type EntryHash = Id<'EntryHash'>
 export type DocId = Id<'DocId'>
 /** A file or directory of the tree, 16 bytes. */
 export type NodeId = Id<'NodeId'>
+/** Content that is not mergeable text: SHA-256 of its root manifest, 32 bytes. */
+export type BlobId = Id<'BlobId'>
 /** One operation of the log: the first 16 bytes of its entry's hash, then its index as uint16. */
 export type OpId = Id<'OpId'>
 
@@ -36,10 +38,11 @@ export const parseAuthorId = parser<AuthorId>('author id', 32)
 export const parseEntryHash = parser<EntryHash>('entry hash', 32)
 export const parseDocId = parser<DocId>('document id', 16)
 export const parseNodeId = parser<NodeId>('node id', 16)
+export const parseBlobId = parser<BlobId>('blob id', 32)
 export const parseOpId = parser<OpId>('operation id', 18)
 
 /** The bytes behind any identifier. */
-export function idBytes(id: WorkspaceId | AuthorId | EntryHash | DocId | NodeId | OpId): Uint8Array {
+export function idBytes(id: WorkspaceId | AuthorId | EntryHash | DocId | NodeId | BlobId | OpId): Uint8Array {
   return fromHex(id)
 }
 

@@ -11,6 +11,8 @@ export const MAX_HEADER_BYTES = 64 * KiB
 export const MAX_DEPS = 1024
 /** Changes in one entry: a bulk import of small files at the target size has about this many. */
 export const MAX_CHANGES = 8192
+/** Blobs that one entry brings: with their hashes a header stays far below its limit; a bulk import takes several. */
+export const MAX_ENTRY_BLOBS = 512
 /** What an author aims at when it gathers changes into one entry: the frame size where streams are fastest. */
 export const TARGET_BODY_BYTES = 256 * KiB
 /** Text above this is content-addressed instead of merged: character-wise merging stays fast below it. */

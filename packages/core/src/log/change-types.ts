@@ -1,6 +1,6 @@
 import type { AuthorId, DocId, NodeId, OpId } from '../base/ids.js'
 
-/** What one node of the tree holds. `blob` has its place in the format; its transfer is a later issue. */
+/** What one node of the tree holds. Of a blob `hash` is that of its root manifest, and `size` that of its content. */
 export type FileContent =
   | { readonly kind: 'text'; readonly doc: DocId }
   | { readonly kind: 'blob'; readonly hash: Uint8Array; readonly size: number }

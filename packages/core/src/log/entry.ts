@@ -2,8 +2,9 @@ import { concat, equalBytes } from '../base/bytes.js'
 import { type Cbor, CborFields, decodeCbor, encodeCbor } from '../base/cbor.js'
 import type { Crypto, Signer } from '../base/crypto.js'
 import { MalformedError } from '../base/errors.js'
-import { idBytes, parseAuthorId, parseEntryHash, parseWorkspaceId, type AuthorId, type EntryHash, type WorkspaceId } from '../base/ids.js'
-import { MAX_BODY_BYTES, MAX_DEPS, MAX_HEADER_BYTES } from '../base/limits.js'
+import { idBytes, parseAuthorId, parseBlobId, parseEntryHash, parseWorkspaceId } from '../base/ids.js'
+import type { AuthorId, BlobId, EntryHash, WorkspaceId } from '../base/ids.js'
+import { MAX_BODY_BYTES, MAX_DEPS, MAX_ENTRY_BLOBS, MAX_HEADER_BYTES } from '../base/limits.js'
 import type { Certificate } from '../keys/certificate.js'
 import { bodyKey } from '../keys/workspace-keys.js'
 
@@ -31,6 +32,11 @@ export interface EntryHeader {
   readonly bodyLength: number
   /** The author's admission, at seq 0 only. */
   readonly admission: readonly Certificate[] | null
+  /**
+   * The blobs that the body brings into the tree, sorted: what who cannot read the body is to hold, and has the
+   * author's word for.
+   */
+  readonly blobs: readonly BlobId[]
 }
 
 /** An entry as it is stored, sent and verified: the body still encrypted. Made by `sealEntry` and `decodeEntry` only. */
@@ -50,7 +56,9 @@ export interface Entry {
 }
 
 /** What `sealEntry` signs: a header less what it computes, and the body's plain text. */
-export interface EntryDraft extends Omit<EntryHeader, 'version' | 'author' | 'salt' | 'bodyHash' | 'bodyLength'> {
+export interface EntryDraft extends Omit<EntryHeader, 'version' | 'author' | 'salt' | 'bodyHash' | 'bodyLength' | 'blobs'> {
+  /** @default none */
+  readonly blobs?: readonly BlobId[]
   readonly crypto: Crypto
   /** The author's key. */
   readonly signer: Signer
@@ -63,7 +71,7 @@ export interface EntryDraft extends Omit<EntryHeader, 'version' | 'author' | 'sa
 export const SIGNATURE_BYTES = 64
 const HASH_BYTES = 32
 const SALT_BYTES = 32
-const HEADER_FIELDS = 12
+const HEADER_FIELDS = 13
 /** Links of an admission chain: one today, delegated invites later. */
 const MAX_ADMISSION = 8
 const MAX_EPOCH = 0xffff_ffff
@@ -88,7 +96,8 @@ export function sealEntry(draft: EntryDraft): Entry {
     deps: draft.deps.toSorted(),
     time: claimableTime(draft.time),
     salt: crypto.randomBytes(SALT_BYTES),
-    admission: draft.admission
+    admission: draft.admission,
+    blobs: [...new Set(draft.blobs)].sort()
   }
   const body = crypto.seal(bodyKey(crypto, epochKey, sealed.salt), NONCE, encodeCbor(sealedFields(sealed)), plain)
   const header: EntryHeader = { ...sealed, bodyHash: crypto.sha256(body), bodyLength: body.length }
@@ -166,10 +175,11 @@ export function decodeHeader(bytes: Uint8Array): EntryHeader {
     author: parseAuthorId(fields.bytes({ length: 32 })),
     seq: fields.uint(),
     prev: fields.isNull() ? null : decodeHash(fields),
-    deps: decodeDeps(fields.list(MAX_DEPS)),
+    deps: decodeRising(fields.list(MAX_DEPS), parseEntryHash),
     time: fields.uint(),
     salt: fields.bytes({ length: SALT_BYTES }),
     admission: fields.isNull() ? null : fields.list(MAX_ADMISSION).map(decodeCertificate),
+    blobs: decodeRising(fields.list(MAX_ENTRY_BLOBS), parseBlobId),
     bodyHash: fields.bytes({ length: HASH_BYTES }),
     bodyLength: fields.uint(MAX_BODY_BYTES)
   }
@@ -191,7 +201,8 @@ function sealedFields(header: Omit<EntryHeader, 'bodyHash' | 'bodyLength'>): rea
     header.deps.map(idBytes),
     header.time,
     header.salt,
-    header.admission === null ? null : header.admission.map(link => [idBytes(link.author), link.role, link.signature])
+    header.admission === null ? null : header.admission.map(link => [idBytes(link.author), link.role, link.signature]),
+    header.blobs.map(idBytes)
   ]
 }
 
@@ -199,12 +210,12 @@ function decodeHash(fields: CborFields): EntryHash {
   return parseEntryHash(fields.bytes({ length: HASH_BYTES }))
 }
 
-function decodeDeps(list: readonly Cbor[]): readonly EntryHash[] {
-  const deps = list.map(item => decodeHash(new CborFields([item])))
-  for (let i = 1; i < deps.length; i++) {
-    if ((deps[i - 1] ?? '') >= (deps[i] ?? '')) throw new MalformedError('dependencies out of order or repeated')
+function decodeRising<T extends string>(list: readonly Cbor[], parse: (bytes: Uint8Array) => T): readonly T[] {
+  const hashes = list.map(item => parse(new CborFields([item]).bytes({ length: HASH_BYTES })))
+  for (let i = 1; i < hashes.length; i++) {
+    if ((hashes[i - 1] ?? '') >= (hashes[i] ?? '')) throw new MalformedError('hashes out of order or repeated')
   }
-  return deps
+  return hashes
 }
 
 function decodeCertificate(item: Cbor): Certificate {

@@ -97,19 +97,19 @@ describe('[VEC2] an entry', () => {
 
   it('the first of a log: header, signature, body, hash', () => {
     expect(rows(first.headerBytes)).toEqual([
-      '8c015820f4eebf6465874b540640149c2ff84734ecb78fcfb41ed5f2947c8fa4',
+      '8d015820f4eebf6465874b540640149c2ff84734ecb78fcfb41ed5f2947c8fa4',
       '36fddf100058208a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3',
       '748801b40f6f5c00f6801b0000018bcfe5680058200707070707070707070707',
       '070707070707070707070707070707070707070707818358208a88e3dd7409f1',
       '95fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c66777269746572',
       '5840086a6ccfd8bd2523946559714de5515f0f036fdc3d95679d96c4588809c1',
       '1261affb2e982807d3d5abed75925adc3d1cea6cacc5fcc2708ea8dfcf6b5864',
-      'a50a582022ecdce61454cb01eceb5136d1c56e0f979262cf5555983ef22e7815',
-      '3971a0f218fa'
+      'a50a8058208cc343ccab69537ae56bd5e2385e6d1b8e3655796cfac2c5d9746a',
+      '0ff8bfe08d18fa'
     ])
     expect(rows(first.signature)).toEqual([
-      '7c524b86d15364665e4100fa8274c169800b9b420cc53024e5c30add6462bf13',
-      '3034a34cdb493aba42e3dd73a9f4ec687d64f4f4b92305c00381a942f310e703'
+      '5146a10cfaa8a3f309e657dc5086be7aa51511002c41d057535f02bedcf248f2',
+      '8673b7d6b64e1e3fab1ad9fff60fa9e14f846bb7e5e79ef8a02d3006aa588101'
     ])
     expect(rows(first.body)).toEqual([
       'ca153efee38852810456b77e1e3a2678430f3df896c02d3b083d00f993c81a68',
@@ -119,27 +119,27 @@ describe('[VEC2] an entry', () => {
       'f00a46849017d3b57b1785240b6dd1bc375138ee60a62fbc706a5b05046625ca',
       '43ab7cb1a268fbe19df8faa3eeed81fad202bedd4b10c3905ddc57895f1ce0af',
       'c435793649527b451f13fce02560dd9fd2931c1ccbee9c7ab3f07855562a1bcc',
-      'bc07f3be1f3be49fde976305b001a344525d7f6f3aff59730967'
+      'bc07f3be1f3be49fde9793589146995721664ca3eb17fa1dc872'
     ])
-    expect(first.hash).toBe('f22a8bf052fb735e2b1b2f4000387dfcd01ff7e6fcc784bdb035328cd8618921')
+    expect(first.hash).toBe('e463154137bf7a7c93f064d2dac4aeeb496e1fd7fba28a80aab363c5c5f9e88d')
   })
 
   it('the next, with a dependency and no change', () => {
     expect(rows(second.headerBytes)).toEqual([
-      '8c015820f4eebf6465874b540640149c2ff84734ecb78fcfb41ed5f2947c8fa4',
+      '8d015820f4eebf6465874b540640149c2ff84734ecb78fcfb41ed5f2947c8fa4',
       '36fddf100058208a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3',
-      '748801b40f6f5c015820f22a8bf052fb735e2b1b2f4000387dfcd01ff7e6fcc7',
-      '84bdb035328cd861892181582033333333333333333333333333333333333333',
+      '748801b40f6f5c015820e463154137bf7a7c93f064d2dac4aeeb496e1fd7fba2',
+      '8a80aab363c5c5f9e88d81582033333333333333333333333333333333333333',
       '333333333333333333333333331b0000018bcfe5680158200707070707070707',
-      '070707070707070707070707070707070707070707070707f65820ba52e8654e',
-      'be28d8129750e852f3e7bcc5da9785dfcfaf68c1535dc45d347a3911'
+      '070707070707070707070707070707070707070707070707f68058202e42cd16',
+      '1b8e17679b1abac289ba741165aba5d2425813b9559a8235925108a011'
     ])
     expect(rows(second.signature)).toEqual([
-      'e545a8ba578599b8c6de3bcfe588e0497ec4a8c516a7db01b54ce09b23bfe426',
-      '13bc3a219899d4c04209b05d33cd1dfa786703aea34f27d4c60f32d5dc71210f'
+      '873653c4913ccaab9cf4f8d849ea296957e56a3dfea394990f3cfe6845826e7a',
+      'bb0a8f878a9a58e5a9edd7cdd82c2778e3638c8b00c0bed6cf84e1d82d5f0b04'
     ])
-    expect(rows(second.body)).toEqual(['c9bd9f708288608f6dca427cdfb0630845'])
-    expect(second.hash).toBe('ad3fa3edd69124182fb1b18fb6d50785d9d732bbe03b00fd53427b37c91ae15c')
+    expect(rows(second.body)).toEqual(['c94df5408ded01b1b8243408c4eb7ff02c'])
+    expect(second.hash).toBe('8caebf1c014926ed7b4a355f703b6753715c51540034a9b29b5c8c5befc99bb8')
   })
 
   it('is read back from its parts, and its body opens', () => {
@@ -153,10 +153,10 @@ describe('[VEC2] an entry', () => {
     const vector = new Map([[author, [{ floor: 0, seq: 1, hash: second.hash }]]])
     expect(rows(encodeCbor(encodeVector(vector)))).toEqual([
       '818258208a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801',
-      'b40f6f5c818300015820ad3fa3edd69124182fb1b18fb6d50785d9d732bbe03b',
-      '00fd53427b37c91ae15c'
+      'b40f6f5c8183000158208caebf1c014926ed7b4a355f703b6753715c51540034',
+      'a9b29b5c8c5befc99bb8'
     ])
-    expect(digestOf(crypto, vector)).toBe('aff96d6b597d547f768f1fa3994640a7448a1730cc5e217864e13f5e3bf68116')
+    expect(digestOf(crypto, vector)).toBe('cbd9f4957720b64b21c3e820f26f2bf8000fff31746c7861e97bffa30f167f5f')
     expect(digestOf(crypto, new Map())).toBe('76be8b528d0075f7aae98d6fa57a6d3c83ae480a8469e668d7b0af968995ac71')
   })
 })

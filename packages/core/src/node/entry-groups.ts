@@ -1,4 +1,6 @@
-import { TARGET_BODY_BYTES } from '../base/limits.js'
+import { parseBlobId } from '../base/ids.js'
+import type { BlobId } from '../base/ids.js'
+import { MAX_ENTRY_BLOBS, TARGET_BODY_BYTES } from '../base/limits.js'
 import type { Change } from '../log/change.js'
 
 /** Most changes of one own entry: what a receiver applies in one go without holding up its event loop. */
@@ -8,15 +10,20 @@ const TARGET_CHANGES = 1000
 export function* groupUnits(units: readonly (readonly Change[])[]): Generator<readonly Change[]> {
   let group: Change[] = []
   let bytes = 0
+  let blobs = 0
   for (const unit of units) {
     const size = unit.reduce((sum, change) => sum + sizeOf(change), 0)
-    if (group.length > 0 && (bytes + size > TARGET_BODY_BYTES || group.length + unit.length > TARGET_CHANGES)) {
+    const named = blobsOf(unit).length
+    const isFull = bytes + size > TARGET_BODY_BYTES || group.length + unit.length > TARGET_CHANGES || blobs + named > MAX_ENTRY_BLOBS
+    if (group.length > 0 && isFull) {
       yield group
       group = []
       bytes = 0
+      blobs = 0
     }
     group.push(...unit)
     bytes += size
+    blobs += named
   }
   if (group.length > 0) yield group
 }
@@ -25,4 +32,12 @@ export function* groupUnits(units: readonly (readonly Change[])[]): Generator<re
 function sizeOf(change: Change): number {
   if (change.kind === 'seed') return change.text.length + 40
   return 'update' in change ? change.update.length + 60 : 200
+}
+
+/** The blobs that changes bring into the tree. */
+export function blobsOf(changes: readonly Change[]): readonly BlobId[] {
+  return changes.flatMap((change) => {
+    const content = change.kind === 'tree' ? change.content?.value : undefined
+    return content?.kind === 'blob' ? [parseBlobId(content.hash)] : []
+  })
 }

@@ -18,7 +18,7 @@ import { Batch } from './batch.js'
 import { BodyReader } from './body-reader.js'
 import { Drafter } from './drafter.js'
 import type { Draft } from './drafter.js'
-import { groupUnits } from './entry-groups.js'
+import { blobsOf, groupUnits } from './entry-groups.js'
 import { identityRow, newAuthor } from './identity.js'
 import type { Identity } from './identity.js'
 import { Turns } from './turns.js'
@@ -236,6 +236,7 @@ export class Replica {
       deps,
       time: clock.now(),
       admission: head === undefined ? [issueCertificate(workspaceSigner(crypto, keys.writeKey), author.id, 'writer')] : null,
+      blobs: blobsOf(all),
       plain: encodeChanges(all)
     })
     this.#bodies.remember(entry, all)

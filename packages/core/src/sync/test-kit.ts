@@ -41,7 +41,7 @@ export interface ToyEntry {
 export function toyEntry({ author, seq, prev, branch, bytes, bad = false }: ToyEntry): Entry {
   const headerBytes = utf8(JSON.stringify([author, seq, prev, branch, bytes, bad]))
   const hash = toyHash(`${author}.${seq}.${prev ?? ''}.${branch}.${bad}`)
-  const fixed = { version: 1, workspace: WORKSPACE, epoch: 0, deps: [], time: 0, salt: NO_BYTES, bodyHash: NO_BYTES, admission: null } as const
+  const fixed = { version: 1, workspace: WORKSPACE, epoch: 0, deps: [], time: 0, salt: NO_BYTES, bodyHash: NO_BYTES, admission: null, blobs: [] } as const
   const header = { ...fixed, author, seq, prev, bodyLength: bytes }
   return { hash, header, headerBytes, signature: new Uint8Array(64).fill(bad ? 1 : 0), body: new Uint8Array(bytes) }
 }

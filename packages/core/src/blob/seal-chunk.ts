@@ -1,0 +1,34 @@
+import { concat, equalBytes } from '../base/bytes.js'
+import type { Crypto } from '../base/crypto.js'
+import type { BlobKeys } from './blob-keys.js'
+import { MAX_CHUNK_BYTES, MAX_SEALED_BYTES, SEAL_BYTES } from './chunk-limits.js'
+
+const TAG_BYTES = 32
+const NO_DATA = new Uint8Array(0)
+/** Each content has a key of its own, so the nonce need not differ. */
+const NONCE = new Uint8Array(12)
+
+type SealKeys = Pick<BlobKeys, 'tagKey' | 'sealKey'>
+
+/**
+ * A chunk as it travels and as who cannot read holds it: its tag, then its ciphertext under a key made from the tag.
+ * The same bytes give the same chunk, so a file on the disk can stand for its sealed chunks.
+ *
+ * @throws {RangeError} when `plain` is empty or larger than a chunk.
+ */
+export function sealChunk(crypto: Crypto, keys: SealKeys, plain: Uint8Array): Uint8Array {
+  if (plain.length === 0 || plain.length > MAX_CHUNK_BYTES) throw new RangeError(`a chunk of ${plain.length} bytes`)
+  const tag = crypto.hmac(keys.tagKey, plain)
+  return concat(tag, crypto.seal(crypto.hmac(keys.sealKey, tag), NONCE, NO_DATA, plain))
+}
+
+/**
+ * The content of a sealed chunk; undefined when it is not one that `sealChunk` makes of that content. Such a chunk
+ * could be read once and never be served again.
+ */
+export function openChunk(crypto: Crypto, keys: SealKeys, sealed: Uint8Array): Uint8Array | undefined {
+  if (sealed.length <= SEAL_BYTES || sealed.length > MAX_SEALED_BYTES) return undefined
+  const tag = sealed.subarray(0, TAG_BYTES)
+  const plain = crypto.open(crypto.hmac(keys.sealKey, tag), NONCE, NO_DATA, sealed.subarray(TAG_BYTES))
+  return plain !== undefined && equalBytes(crypto.hmac(keys.tagKey, plain), tag) ? plain : undefined
+}
