@@ -37,5 +37,7 @@ export const MAX_NAME_BYTES = 255
 export const MAX_PATH_BYTES = 1024
 /** Directories above a file. */
 export const MAX_DEPTH = 64
+/** The name of an app's document, in UTF-8 bytes: it travels with every change to it. */
+export const MAX_DOCUMENT_NAME_BYTES = 128
 /** A display name, in UTF-16 units. */
 export const MAX_DISPLAY_NAME = 64

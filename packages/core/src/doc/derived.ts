@@ -1,10 +1,10 @@
 import type { Crypto } from '../base/crypto.js'
 import type { DocId } from '../base/ids.js'
 import { derivedClient } from './client-id.js'
-import { decodeUpdate, encodeUpdate, type TextUpdate, type UnitId } from './update-codec.js'
+import { decodeUpdate, encodeUpdate, type DecodedUpdate, type UnitId } from './update-codec.js'
 
 /** The client that the structs of a machine-like change must have, when `own` is the one that they have. */
-export function expectedClient(crypto: Crypto, doc: DocId, base: Uint8Array, update: TextUpdate, own: number): number {
+export function expectedClient(crypto: Crypto, doc: DocId, base: Uint8Array, update: DecodedUpdate, own: number): number {
   return derivedClient(crypto, doc, base, crypto.sha256(encodeUpdate(renameClient(update, own, 0))))
 }
 
@@ -14,7 +14,7 @@ export function sealDerived(crypto: Crypto, doc: DocId, base: Uint8Array, update
   return encodeUpdate(renameClient(decoded, own, expectedClient(crypto, doc, base, decoded, own)))
 }
 
-function renameClient(update: TextUpdate, from: number, to: number): TextUpdate {
+function renameClient(update: DecodedUpdate, from: number, to: number): DecodedUpdate {
   const client = (id: number) => (id === from ? to : id)
   const unit = (id: UnitId) => ({ client: client(id.client), clock: id.clock })
   return {

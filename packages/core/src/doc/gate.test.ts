@@ -6,7 +6,7 @@ import { nobleCrypto } from '../keys/noble-crypto.js'
 import { AUTHOR_END, authorClient, derivedClient, IMPORT_END, lowerMergeClient, mergeClient, NO_CLIENT, seedClient } from './client-id.js'
 import { checkUpdate, type Knowledge } from './gate.js'
 import { TextDocument } from './text-document.js'
-import { encodeUpdate, type TextUpdate } from './update-codec.js'
+import { encodeUpdate, type DecodedUpdate } from './update-codec.js'
 
 const doc = parseDocId('0d'.repeat(16))
 const otherDoc = parseDocId('0e'.repeat(16))
@@ -25,7 +25,7 @@ function seeded(): TextDocument {
 
 const check = (change: UpdateChange | DerivedChange | ImportChange, past: Knowledge = seeded(), author = alice) =>
   checkUpdate(nobleCrypto, doc, author, change, past)
-const update = (content: Partial<TextUpdate>, nonce = 1): UpdateChange => ({
+const update = (content: Partial<DecodedUpdate>, nonce = 1): UpdateChange => ({
   kind: 'update',
   doc,
   nonce,

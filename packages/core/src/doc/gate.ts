@@ -2,10 +2,11 @@ import type { Crypto } from '../base/crypto.js'
 import { MalformedError, assertNever } from '../base/errors.js'
 import type { AuthorId, DocId } from '../base/ids.js'
 import { MAX_CLIENTS_PER_DOC } from '../base/limits.js'
-import type { DerivedChange, ImportChange, UpdateChange } from '../log/change.js'
+import type { AppChange, DerivedChange, ImportChange, UpdateChange } from '../log/change.js'
 import { authorClient, IMPORT_END } from './client-id.js'
 import { expectedClient } from './derived.js'
-import { decodeUpdate, type Struct, type TextUpdate, type UnitId } from './update-codec.js'
+import { appDocumentId } from './node-id.js'
+import { decodeUpdate, type Struct, type DecodedUpdate, type UnitId } from './update-codec.js'
 
 /** What the causal past of a change holds of its document. */
 export interface Knowledge {
@@ -20,12 +21,15 @@ export interface ClockRange {
   readonly to: number
 }
 
+/** A change whose bytes are a Yjs update. */
+export type UpdatingChange = UpdateChange | DerivedChange | ImportChange | AppChange
+
 export type Verdict =
   | { readonly ok: true; readonly ranges: readonly ClockRange[] }
   | { readonly ok: false; readonly reason: string }
 
 /**
- * Whether a change to a text document may be applied: a function of the change and its causal past, the same on
+ * Whether a change to a document may be applied: a function of the change and its causal past, the same on
  * every peer. What passes never leaves Yjs waiting for something, and brings structs only under ids that are its
  * author's to use. What is refused is void; `reason` says why in one sentence.
  *
@@ -35,12 +39,12 @@ export function checkUpdate(
   crypto: Crypto,
   doc: DocId,
   author: AuthorId,
-  change: UpdateChange | DerivedChange | ImportChange,
+  change: UpdatingChange,
   past: Knowledge
 ): Verdict {
-  let update: TextUpdate
+  let update: DecodedUpdate
   try {
-    update = decodeUpdate(change.update)
+    update = decodeUpdate(change.update, change.kind === 'app' ? 'any' : 'text')
   } catch (error) {
     if (error instanceof MalformedError) return refuse(`The update is malformed: ${error.message}.`)
     throw error
@@ -60,7 +64,7 @@ function refuse(reason: string): Verdict {
   return { ok: false, reason }
 }
 
-function rangesOf(update: TextUpdate): readonly ClockRange[] {
+function rangesOf(update: DecodedUpdate): readonly ClockRange[] {
   const ranges = new Map<number, ClockRange>()
   for (const { client, clock, length } of update.structs) {
     ranges.set(client, { client, from: ranges.get(client)?.from ?? clock, to: clock + length })
@@ -72,15 +76,14 @@ function ownershipFault(
   crypto: Crypto,
   doc: DocId,
   author: AuthorId,
-  change: UpdateChange | DerivedChange | ImportChange,
-  update: TextUpdate,
+  change: UpdatingChange,
+  update: DecodedUpdate,
   ranges: readonly ClockRange[]
 ): string | undefined {
   const isOnly = (client: number) => ranges.every((range) => range.client === client)
   switch (change.kind) {
     case 'update':
-      if (!isOnly(authorClient(crypto, author, doc, change.nonce))) return "The update adds text under an id that is not its author's."
-      return kindFault(update)
+      return isOnly(authorClient(crypto, author, doc, change.nonce)) ? kindFault(update) : NOT_OWN
     case 'derived': {
       const first = ranges[0]
       if (first === undefined) return undefined
@@ -89,25 +92,35 @@ function ownershipFault(
       return matches ? kindFault(update) : 'The id of the machine change does not match what it does.'
     }
     case 'import':
-      return ranges.every((range) => range.client < IMPORT_END) ? undefined : 'The imported history uses ids outside its range.'
+      return importFault(ranges)
+    case 'app':
+      if (doc !== appDocumentId(crypto, change.name)) return 'The document has another name.'
+      if (change.nonce === null) return importFault(ranges)
+      return isOnly(authorClient(crypto, author, doc, change.nonce)) ? undefined : NOT_OWN
     default:
       return assertNever(change)
   }
 }
 
+const NOT_OWN = "The update adds structs under an id that is not its author's."
+
+function importFault(ranges: readonly ClockRange[]): string | undefined {
+  return ranges.every((range) => range.client < IMPORT_END) ? undefined : 'The imported history uses ids outside its range.'
+}
+
 /** Own edits are text, or text that was deleted again at once; nothing else is ever written for them. */
-function kindFault(update: TextUpdate): string | undefined {
+function kindFault(update: DecodedUpdate): string | undefined {
   const plain = update.structs.every(({ kind }) => kind === 'string' || kind === 'deleted')
   return plain ? undefined : 'The update adds something that is not text.'
 }
 
-function countFault(update: TextUpdate, ranges: readonly ClockRange[]): string | undefined {
+function countFault(update: DecodedUpdate, ranges: readonly ClockRange[]): string | undefined {
   const clients = new Set(update.deletes.map((range) => range.client))
   const most = Math.max(clients.size, ranges.length)
   return most > MAX_CLIENTS_PER_DOC ? 'The update names too many clients.' : undefined
 }
 
-function pastFault(update: TextUpdate, ranges: readonly ClockRange[], past: Knowledge): string | undefined {
+function pastFault(update: DecodedUpdate, ranges: readonly ClockRange[], past: Knowledge): string | undefined {
   if (update.structs.some(({ kind }) => kind === 'skip')) return 'The update leaves a part out.'
   if (ranges.some(({ client, from }) => from > past.clockOf(client))) return 'The update leaves out earlier text of the same id.'
   const ends = new Map(ranges.map(({ client, to }) => [client, to]))
@@ -150,10 +163,11 @@ function canIntegrate(structs: readonly Struct[], past: Knowledge): boolean {
   return true
 }
 
-/** The client of a neighbour that is not there yet; of its own client, a struct may only name earlier units. */
+/** The client of a neighbour or parent that is not there yet; of its own client, a struct may only name earlier units. */
 function missingClient(struct: Struct, clockOf: (client: number) => number): number | undefined {
   const isMissing = (unit: UnitId | undefined): unit is UnitId =>
     unit !== undefined && unit.clock >= (unit.client === struct.client ? struct.clock : clockOf(unit.client))
   if (isMissing(struct.origin)) return struct.origin.client
-  return isMissing(struct.rightOrigin) ? struct.rightOrigin.client : undefined
+  if (isMissing(struct.rightOrigin)) return struct.rightOrigin.client
+  return typeof struct.parent === 'object' && isMissing(struct.parent) ? struct.parent.client : undefined
 }

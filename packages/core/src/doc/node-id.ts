@@ -24,6 +24,11 @@ export function documentId(crypto: Crypto, node: NodeId, contentHash: Uint8Array
   return parseDocId(derive(crypto, 'collab/1 document', idBytes(node), contentHash))
 }
 
+/** The id of an app's document: nobody creates it, whoever knows its name has it. */
+export function appDocumentId(crypto: Crypto, name: string): DocId {
+  return parseDocId(derive(crypto, 'collab/1 app document', utf8(name)))
+}
+
 /** SHA-256 over parts that each carry their length, so that no two lists of parts are the same bytes. */
 function derive(crypto: Crypto, domain: string, ...parts: readonly Uint8Array[]): Uint8Array {
   const framed = [utf8(domain), ...parts].map((part) => concat(uint32(part.length), part))

@@ -4,7 +4,7 @@ import type { Crypto } from '../base/crypto.js'
 import { assertNever } from '../base/errors.js'
 import type { AuthorId, DocId } from '../base/ids.js'
 import type { TextEdit } from '../base/text-diff.js'
-import type { DerivedChange, ImportChange, SeedChange, UpdateChange } from '../log/change.js'
+import type { AppChange, DerivedChange, ImportChange, SeedChange, UpdateChange } from '../log/change.js'
 import { authorClient, NO_CLIENT } from './client-id.js'
 import { sealDerived } from './derived.js'
 import { seedUpdate } from './seed.js'
@@ -23,7 +23,7 @@ export interface DocStep {
   readonly author: AuthorId
   /** [] for an own change, [L] for a change of an absorbed L, [L2, L] for one of an L2 that L absorbed: innermost first. */
   readonly via: readonly DocId[]
-  readonly change: SeedChange | UpdateChange | DerivedChange | ImportChange | AbsorbedStep
+  readonly change: SeedChange | UpdateChange | DerivedChange | ImportChange | AppChange | AbsorbedStep
 }
 
 /** The first text of any document involved, '' if it has none. */
@@ -82,6 +82,7 @@ function originalUpdate(crypto: Crypto, doc: DocId, change: DocStep['change'], t
     case 'update':
     case 'derived':
     case 'import':
+    case 'app':
       return change.update
     default:
       return assertNever(change)

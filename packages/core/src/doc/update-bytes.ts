@@ -10,6 +10,24 @@ export class UpdateReader {
     this.#bytes = bytes
   }
 
+  get position(): number {
+    return this.#at
+  }
+
+  get remaining(): number {
+    return this.#bytes.length - this.#at
+  }
+
+  /** The bytes read since `position` was `from`: a view. */
+  since(from: number): Uint8Array {
+    return this.#bytes.subarray(from, this.#at)
+  }
+
+  skip(length: number): void {
+    if (length > this.remaining) throw new MalformedError('an update ends too early')
+    this.#at += length
+  }
+
   byte(): number {
     const byte = this.#bytes[this.#at]
     if (byte === undefined) throw new MalformedError('an update ends too early')
@@ -30,9 +48,21 @@ export class UpdateReader {
     throw new MalformedError('a number is out of range')
   }
 
+  /** A signed integer of lib0: the sign and six bits in its first byte. Its size is at most `max`. */
+  int(max: number): void {
+    const first = this.byte()
+    let value = first & 0x3f
+    if (first >= 0x80) {
+      const rest = this.uint(max / 64)
+      if (rest === 0) throw new MalformedError('a number is out of range')
+      value += rest * 64
+    }
+    if (value > max) throw new MalformedError('a number is out of range')
+  }
+
   /** How many things follow, each of at least two bytes. */
   count(): number {
-    return this.uint((this.#bytes.length - this.#at) / 2)
+    return this.uint(this.remaining / 2)
   }
 
   length(max: number): number {
@@ -42,8 +72,8 @@ export class UpdateReader {
   }
 
   text(): string {
-    const length = this.uint(this.#bytes.length - this.#at)
-    if (length > this.#bytes.length - this.#at) throw new MalformedError('an update ends too early')
+    const length = this.uint(this.remaining)
+    if (length > this.remaining) throw new MalformedError('an update ends too early')
     const part = this.#bytes.subarray(this.#at, this.#at + length)
     this.#at += length
     try {
@@ -80,9 +110,13 @@ export class UpdateWriter {
   text(value: string): void {
     const encoded = utf8(value)
     this.uint(encoded.length)
-    this.#reserve(encoded.length)
-    this.#bytes.set(encoded, this.#length)
-    this.#length += encoded.length
+    this.raw(encoded)
+  }
+
+  raw(value: Uint8Array): void {
+    this.#reserve(value.length)
+    this.#bytes.set(value, this.#length)
+    this.#length += value.length
   }
 
   bytes(): Uint8Array {

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import * as Y from 'yjs'
 import { toHex, utf8 } from '../base/bytes.js'
 import { parseAuthorId, parseDocId } from '../base/ids.js'
 import { nobleCrypto as crypto } from '../keys/noble-crypto.js'
 import { authorClient, lowerMergeClient, mergeClient, seedClient } from './client-id.js'
 import { conflictName } from './conflict-name.js'
-import { directoryId, documentId, fileId } from './node-id.js'
+import { appDocumentId, directoryId, documentId, fileId } from './node-id.js'
 import { seedUpdate } from './seed.js'
 import { TextDocument } from './text-document.js'
 import { Translation } from './translate.js'
@@ -55,6 +56,15 @@ describe('[VEC4] client ids and updates', () => {
     expect(authorClient(crypto, author, doc, 1)).toBe(1_275_537_527_357_239)
     const { nonce, update } = begun(doc, TEXT).edit([{ at: 5, remove: 0, insert: ' you' }], author, 0)
     expect([nonce, toHex(update)]).toEqual([0, '0101c2ccf0da8edd9f0400c48686ffd0efa4da0c048686ffd0efa4da0c050420796f7500'])
+  })
+
+  it('of a document named by an app', () => {
+    const board = appDocumentId(crypto, 'board')
+    expect([board, authorClient(crypto, author, board, 0)]).toEqual(['7ede914b60fac7b5575f84d10f05a79e', 1_247_038_881_396_366])
+    const y = new Y.Doc({ guid: 'test' })
+    y.clientID = authorClient(crypto, author, board, 0)
+    y.getMap('todo').set('milk', true)
+    expect(toHex(Y.encodeStateAsUpdate(y))).toBe('01018eedafeccdc59b0200280104746f646f046d696c6b017800')
   })
 
   it('a machine change, and the digest of the state that it was made on', () => {

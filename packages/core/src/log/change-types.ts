@@ -73,6 +73,18 @@ export interface ImportChange {
   readonly update: Uint8Array
 }
 
+/**
+ * A Yjs V1 update with any shared types to the document `name`, whose id is derived from its name. New structs are
+ * under the client id H(author, nonce); without a nonce they are an existing history under uint32 client ids.
+ */
+export interface AppChange {
+  readonly kind: 'app'
+  readonly doc: DocId
+  readonly name: string
+  readonly nonce: number | null
+  readonly update: Uint8Array
+}
+
 /** `loser`'s document lives on inside `winner`'s: seeds at one path that share most lines. */
 export interface AbsorbChange {
   readonly kind: 'absorb'
@@ -101,5 +113,6 @@ export type Change =
   | DerivedChange
   | ImportChange
   | AbsorbChange
+  | AppChange
   | UnknownChange
   | MalformedChange

@@ -46,7 +46,8 @@ const kinds = {
   derived: fc.record({ kind: fc.constant('derived' as const), doc, base: bytes(32), update }),
   import: fc.record({ kind: fc.constant('import' as const), doc, update }),
   absorb: fc.record({ kind: fc.constant('absorb' as const), winner: node, loser: node }),
-  unknown: fc.record({ kind: fc.constant('unknown' as const), code: fc.integer({ min: 8, max: 1e9 }), bytes: update })
+  app: fc.record({ kind: fc.constant('app' as const), doc, name: text(120), nonce: fc.option(fc.maxSafeNat()), update }),
+  unknown: fc.record({ kind: fc.constant('unknown' as const), code: fc.integer({ min: 9, max: 1e9 }), bytes: update })
 }
 const change: fc.Arbitrary<Change> = fc.oneof(...Object.values(kinds))
 
@@ -90,7 +91,7 @@ describe('the changes of a body', () => {
   it('[LOG2] of random bytes never fail other than as malformed', () => {
     const payload = fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.array(fc.constantFrom(null, 0, 1, 'text', true)).map(encodeCbor))
     fc.assert(
-      fc.property(fc.nat(9), fc.constantFrom(0, 16, 32), payload, (code, length, bytes) => {
+      fc.property(fc.nat(10), fc.constantFrom(0, 16, 32), payload, (code, length, bytes) => {
         expect(decodeChanges(encodeCbor([[code, new Uint8Array(length), bytes]]))).toHaveLength(1)
       })
     )

@@ -6,15 +6,17 @@ import {
   MAX_AUTHORS,
   MAX_BODY_BYTES,
   MAX_CHANGES,
+  MAX_DOCUMENT_NAME_BYTES,
   MAX_DISPLAY_NAME,
   MAX_NAME_BYTES,
   MAX_PATH_BYTES,
   MAX_TEXT_BYTES
 } from '../base/limits.js'
-import type { Assign, Change, FileContent, MalformedChange, MemberChange, Place, TreeChange, UnknownChange } from './change-types.js'
+import type { AppChange, Assign, Change, FileContent, MalformedChange, MemberChange, Place, TreeChange, UnknownChange } from './change-types.js'
 
 export type {
   AbsorbChange,
+  AppChange,
   Assign,
   Change,
   DerivedChange,
@@ -35,7 +37,7 @@ const TAG_BYTES = 16
 const MAX_TARGET_BYTES = 64
 /** Operations that one assignment replaces: one per author at most, as each replaces its own. */
 const MAX_REPLACED = MAX_AUTHORS
-const CODES = { tree: 1, member: 2, seed: 3, update: 4, derived: 5, import: 6, absorb: 7 } as const
+const CODES = { tree: 1, member: 2, seed: 3, update: 4, derived: 5, import: 6, absorb: 7, app: 8 } as const
 const NOTHING = new Uint8Array(0)
 
 type Encodable = Exclude<Change, MalformedChange>
@@ -94,6 +96,7 @@ function targetOf(change: Exclude<Encodable, UnknownChange>): Uint8Array {
     case 'update':
     case 'derived':
     case 'import':
+    case 'app':
       return idBytes(change.doc)
     default:
       return assertNever(change)
@@ -116,6 +119,8 @@ function payloadOf(change: Exclude<Encodable, UnknownChange>): Cbor {
       return [change.base, change.update]
     case 'import':
       return [change.update]
+    case 'app':
+      return [wellFormed(change.name), change.nonce, change.update]
     default:
       return assertNever(change)
   }
@@ -172,6 +177,8 @@ function decodeParts(code: number, target: Uint8Array, payload: Uint8Array): Cha
       return { kind: 'import', doc: parseDocId(target), update: fieldsOf(payload, 1).bytes() }
     case CODES.absorb:
       return { kind: 'absorb', winner: parseNodeId(target), loser: parseNodeId(fieldsOf(payload, 1).bytes({ length: 16 })) }
+    case CODES.app:
+      return decodeApp(target, fieldsOf(payload, 3))
     default:
       return { kind: 'unknown', code, bytes: payload }
   }
@@ -185,6 +192,12 @@ function decodeMember(target: Uint8Array, fields: CborFields): MemberChange {
   const exchangeKey = fields.bytes({ length: 32 })
   const role = oneOf(fields, ['writer', 'reader'])
   return { kind: 'member', author: parseAuthorId(target), exchangeKey, role, name: fields.text(MAX_DISPLAY_NAME) }
+}
+
+function decodeApp(target: Uint8Array, fields: CborFields): AppChange {
+  const name = boundedText(fields, MAX_DOCUMENT_NAME_BYTES)
+  const nonce = fields.isNull() ? null : fields.uint()
+  return { kind: 'app', doc: parseDocId(target), name, nonce, update: fields.bytes() }
 }
 
 function decodeTree(target: Uint8Array, fields: CborFields): TreeChange {

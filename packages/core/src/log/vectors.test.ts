@@ -81,7 +81,9 @@ describe('[VEC1] a body with one change of each kind', () => {
     ['absorb', { kind: 'absorb', winner: node, loser: other }, [
       '81830750e352fda59f6b2d59514e063b863419b3528150222222222222222222',
       '22222222222222'
-    ]]
+    ]],
+    ['app', { kind: 'app', doc, name: 'board', nonce: 1, update }, ['81830850ab3b2cba49212483e9644dcb10207a6e4b8365626f61726401420000']],
+    ['app: an existing history', { kind: 'app', doc, name: 'board', nonce: null, update }, ['81830850ab3b2cba49212483e9644dcb10207a6e4b8365626f617264f6420000']]
   ])('%s', (_, change, expected) => {
     expect(bodyOf(change)).toEqual(expected)
   })

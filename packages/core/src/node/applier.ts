@@ -198,7 +198,8 @@ export class Applier {
       const reason = await this.documents.apply(batch, from, change)
       if (reason !== undefined) return reason
       texts.add(change.doc)
-      if (change.kind !== 'seed') this.#touch(batch, change.doc, from)
+      if (change.kind === 'app') batch.put('app', change.doc, utf8(change.name))
+      else if (change.kind !== 'seed') this.#touch(batch, change.doc, from)
       return undefined
     }
     switch (change.kind) {

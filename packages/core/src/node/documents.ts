@@ -4,9 +4,10 @@ import type { AuthorId, DocId, EntryHash } from '../base/ids.js'
 import { sortableNumber } from '../base/kv.js'
 import { lowerMergeClient, seedClient } from '../doc/client-id.js'
 import { checkUpdate, updateRanges } from '../doc/gate.js'
+import type { UpdatingChange } from '../doc/gate.js'
 import { TextDocument, stepUpdate } from '../doc/text-document.js'
 import type { DocStep } from '../doc/text-document.js'
-import type { Change, DerivedChange, ImportChange, SeedChange, UpdateChange } from '../log/change.js'
+import type { Change, SeedChange } from '../log/change.js'
 import type { Batch } from './batch.js'
 import { canonicalOrder, decodeDocRow, decodeStep, encodeDocRow, encodeStep, EMPTY_DOC } from './step-row.js'
 import type { ClientRange, DocRow, StepRow } from './step-row.js'
@@ -79,7 +80,7 @@ export class Documents {
   }
 
   /** Applies a document's change, or says why it is void. */
-  async apply(batch: Batch, from: Provenance, change: SeedChange | UpdateChange | DerivedChange | ImportChange): Promise<string | undefined> {
+  async apply(batch: Batch, from: Provenance, change: SeedChange | UpdatingChange): Promise<string | undefined> {
     if (change.kind === 'seed') {
       await this.#append(batch, change.doc, { ...stepOf(from, []), isSeed: true }, change)
       return undefined
@@ -273,8 +274,8 @@ function seedsOf(open: OpenDoc): (doc: DocId) => string {
   return (doc) => open.seeds.get(doc) ?? ''
 }
 
-export function isDocumentChange(change: Change): change is SeedChange | UpdateChange | DerivedChange | ImportChange {
-  return change.kind === 'seed' || change.kind === 'update' || change.kind === 'derived' || change.kind === 'import'
+export function isDocumentChange(change: Change): change is SeedChange | UpdatingChange {
+  return change.kind === 'seed' || change.kind === 'update' || change.kind === 'derived' || change.kind === 'import' || change.kind === 'app'
 }
 
 function stepOf(from: Provenance, ranges: readonly ClientRange[]): StepRow {

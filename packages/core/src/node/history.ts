@@ -78,6 +78,8 @@ function describe(applier: Applier, change: Change): { what: HistoryItem['what']
       return { what: 'joined', path: undefined }
     case 'malformed':
       return { what: 'void', path: undefined }
+    case 'app':
+      return { what: 'edited', path: undefined }
     case 'seed':
     case 'unknown':
       return undefined
