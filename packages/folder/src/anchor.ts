@@ -43,12 +43,21 @@ function openDescriptors(root: string, names: readonly string[]): Anchor {
   const known = kept.get(key)
   if (known !== undefined && isStillAt(known, key)) return lend(known)
   if (known !== undefined) release(key, known)
-  const fd = openBelow(root, names)
-  const { dev, ino } = fstatSync(fd, { bigint: true })
-  const fresh: Kept = { fd, dev, ino, users: 0, kept: true }
+  const fresh: Kept = { ...opened(root, names), users: 0, kept: true }
   kept.set(key, fresh)
   closing ??= setTimeout(forgetAnchors, KEPT_MS).unref()
   return lend(fresh)
+}
+
+function opened(root: string, names: readonly string[]): Pick<Kept, 'fd' | 'dev' | 'ino'> {
+  const fd = openBelow(root, names)
+  try {
+    const { dev, ino } = fstatSync(fd, { bigint: true })
+    return { fd, dev, ino }
+  } catch (error) {
+    closeSync(fd)
+    throw error
+  }
 }
 
 /** Whether the directory has not been moved away from its path meanwhile. */

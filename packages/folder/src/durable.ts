@@ -1,7 +1,7 @@
-import { closeSync, constants, copyFileSync, fsync, linkSync, lstatSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, fsync, linkSync, lstatSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs'
 import { promisify } from 'node:util'
 import type { Anchor } from './anchor.js'
-import { errorCode } from './anchor.js'
+import { errnoError, errorCode } from './anchor.js'
 
 const fsyncLater = promisify(fsync)
 const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
@@ -33,6 +33,8 @@ export function writeNew(address: string, bytes: Uint8Array): number {
   const fd = openSync(address, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0), 0o600)
   try {
     for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
+    // Some disks say that they took what they did not take.
+    if (fstatSync(fd).size !== bytes.length) throw errnoError('EIO', address)
     return fd
   } catch (error) {
     closeSync(fd)
@@ -42,9 +44,10 @@ export function writeNew(address: string, bytes: Uint8Array): number {
 }
 
 /**
- * Gives the file a second name that must not exist yet; a copy of it where the file system has no second names.
+ * Gives the file a second name, which must be free. Where the file system has no second names, and where the new name
+ * is the old one in other letters, the file is renamed.
  *
- * @returns whether it is the same file under both names
+ * @returns whether it has both names now
  * @throws errno errors; EEXIST when the name is taken
  */
 export function linkNew(from: string, to: string): boolean {
@@ -52,17 +55,25 @@ export function linkNew(from: string, to: string): boolean {
     linkSync(from, to)
     return true
   } catch (error) {
-    if (!NO_HARD_LINKS.has(errorCode(error) ?? '')) throw error
-    copyFileSync(from, to, constants.COPYFILE_EXCL)
+    const isRespelt = errorCode(error) === 'EEXIST' && isOneName(from, to)
+    if (!isRespelt && !NO_HARD_LINKS.has(errorCode(error) ?? '')) throw error
+    if (!isRespelt && lstatSync(to, { throwIfNoEntry: false }) !== undefined) throw errnoError('EEXIST', to)
+    renameSync(from, to)
     return false
   }
+}
+
+/** Whether the file system takes both for one name: of a file with a single name, or of a directory. */
+export function isOneName(a: string, b: string): boolean {
+  const [one, other] = [a, b].map((address) => lstatSync(address, { bigint: true, throwIfNoEntry: false }))
+  if (one === undefined || one.dev !== other?.dev || one.ino !== other.ino) return false
+  return one.isDirectory() || one.nlink === 1n
 }
 
 /** Moves a file that is not ours to overwrite anything with: false when `to` is taken. */
 export function moveBack(from: string, to: string): boolean {
   try {
-    linkSync(from, to)
-    unlinkSync(from)
+    if (linkNew(from, to)) unlinkSync(from)
     return true
   } catch (error) {
     if (errorCode(error) === 'EEXIST') return false

@@ -4,7 +4,7 @@ import { CollabError } from '@collab/core'
 import { diskReason, errorCode, forgetAnchors, openAnchor } from './anchor.js'
 import { lookAtPath } from './disk-fact.js'
 import { syncAndClose, syncDirectory, unlinkIfThere, writeNew } from './durable.js'
-import type { FolderFs, HeldChange, Hint, PlaceItem, PurgeOptions, ReadOptions, ReplaceOptions, ScanOptions } from './folder-fs.js'
+import type { FolderFs, HeldChange, Hint, PlaceItem, PurgeOptions, ReadOptions, ReadResult, ReplaceOptions, ScanOptions } from './folder-fs.js'
 import { HeldInodes } from './held.js'
 import { Holders } from './holders.js'
 import type { IgnoreRules } from './ignore.js'
@@ -16,9 +16,10 @@ import type { RelPath } from './rel-path.js'
 import { CONTROL_DIRECTORY } from './rel-path.js'
 import { makeDirectory, moveDirectory, moveFile, removeDirectory, removeFile, setExecutable } from './relocate.js'
 import { FolderMissingError, listDirectory, scanTree } from './scan.js'
-import type { Signature } from './signature.js'
+import type { DiskFact, Signature } from './signature.js'
 import { Spelling } from './spelling.js'
 import { StableReader } from './stable-read.js'
+import { STUCK_REASON, StuckPaths } from './stuck.js'
 import { TEMP_DIRECTORY, TRASH_DIRECTORY, Trash } from './trash.js'
 import { startWatch } from './watch.js'
 import type { DiskContext } from './write.js'
@@ -50,7 +51,7 @@ export async function openFolder({ root, logger, clock }: OpenFolderInit): Promi
   const trash = new Trash(real, clock)
   const held = new HeldInodes({ trash, holders: new Holders(clock), clock, logger: logger.scope('held') })
   const probe = probeFileSystem(real, trash.newId())
-  const context: DiskContext = { root: real, spelling: new Spelling(), clock, trash, held, newFileMode: probe.newFileMode }
+  const context: DiskContext = { root: real, spelling: new Spelling(), clock, trash, held, stuck: new StuckPaths(logger.scope('disk')), newFileMode: probe.newFileMode }
   return new NodeFolderFs(context, probe, logger)
 }
 
@@ -125,7 +126,8 @@ class NodeFolderFs implements FolderFs {
     this.#reader = new StableReader(context.root, context.spelling, context.clock)
   }
 
-  fact(path: RelPath) {
+  fact(path: RelPath): DiskFact {
+    if (this.#context.stuck.has(path)) return { kind: 'unreadable', reason: STUCK_REASON }
     return lookAtPath(this.root, path, this.#context.spelling)
   }
 
@@ -137,7 +139,8 @@ class NodeFolderFs implements FolderFs {
     return listDirectory(this.#context, directory)
   }
 
-  async read(path: RelPath, options?: ReadOptions) {
+  async read(path: RelPath, options?: ReadOptions): Promise<ReadResult> {
+    if (this.#context.stuck.has(path)) return { kind: 'unreadable', reason: STUCK_REASON }
     return this.#reader.read(path, options)
   }
 

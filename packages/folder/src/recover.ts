@@ -4,8 +4,9 @@ import type { Logger } from '@collab/core'
 import { lookAtPath } from './disk-fact.js'
 import type { RecoverReport } from './folder-fs.js'
 import type { RelPath } from './rel-path.js'
-import { bringBack } from './relocate.js'
+import { bringBack, dropSecondName } from './relocate.js'
 import { sameContentState } from './signature.js'
+import type { Signature } from './signature.js'
 import type { TrashNote } from './trash.js'
 import type { DiskContext } from './write.js'
 import { tempAnchor } from './write.js'
@@ -19,6 +20,7 @@ interface OpenNote {
 export async function recover(context: DiskContext, logger: Logger): Promise<RecoverReport> {
   const temporary = clearTemporary(context)
   const restored: RelPath[] = []
+  context.trash.clearBroken()
   for (const { id, open, note } of context.trash.notes()) {
     if (!open || checkPath(note.path) !== undefined) continue
     try {
@@ -41,8 +43,14 @@ function clearTemporary(context: DiskContext): number {
 function finishOrUndo(context: DiskContext, { id, note }: OpenNote): boolean {
   const state = context.trash.stateOf(id)
   if (state === undefined) {
+    undoMove(context, note)
     context.trash.abandon(id)
     return false
+  }
+  if (isThere(context, note.path, state)) {
+    // It was being brought back, and has both names.
+    context.trash.drop(id)
+    return true
   }
   if (note.why === 'moved') return finishMove(context, { id, note })
   const complete = note.why === 'removed' && sameContentState(state, note.seen)
@@ -52,11 +60,15 @@ function finishOrUndo(context: DiskContext, { id, note }: OpenNote): boolean {
   return back
 }
 
+/** A moved file that still has its old name has the new one too, if that was made: it goes. */
+function undoMove(context: DiskContext, { why, path, to }: TrashNote): void {
+  if (why === 'moved' && to !== undefined && checkPath(to) === undefined) dropSecondName(context, path as RelPath, to as RelPath)
+}
+
 /** The old name was taken away; the new one was made before that. */
 function finishMove(context: DiskContext, { id, note }: OpenNote): boolean {
-  const arrived = note.to === undefined ? undefined : lookAtPath(context.root, note.to as RelPath, context.spelling)
   const state = context.trash.stateOf(id)
-  if (arrived?.kind === 'file' && state !== undefined && arrived.signature.ino === state.ino) {
+  if (note.to !== undefined && state !== undefined && isThere(context, note.to, state)) {
     context.trash.drop(id)
     return false
   }
@@ -64,6 +76,12 @@ function finishMove(context: DiskContext, { id, note }: OpenNote): boolean {
   if (back) context.trash.abandon(id)
   else context.trash.finish(id)
   return back
+}
+
+/** Whether the file in `state` is also at `path`. */
+function isThere(context: DiskContext, path: string, { ino }: Signature): boolean {
+  const fact = lookAtPath(context.root, path as RelPath, context.spelling)
+  return fact.kind === 'file' && fact.signature.ino === ino
 }
 
 function isAbsent(context: DiskContext, path: string): boolean {

@@ -1,7 +1,7 @@
 import { closeSync, constants, fchmodSync, fstatSync, lstatSync, openSync, renameSync, rmdirSync, unlinkSync } from 'node:fs'
 import { errorCode, forgetAnchors, makeAnchor, openAnchor, parentFact } from './anchor.js'
 import { lookAt, signatureOf } from './disk-fact.js'
-import { linkNew, moveBack, syncDirectory } from './durable.js'
+import { isOneName, linkNew, moveBack, syncDirectory } from './durable.js'
 import type {
   ExecutableResult,
   MakeDirectoryResult,
@@ -53,13 +53,25 @@ export async function moveFile(context: DiskContext, from: RelPath, to: RelPath,
     const note: TrashNote = { path: from, why: 'moved', to, at: context.clock.now(), seen: expect, changed: false }
     await context.trash.begin(id, note)
     const result = attempt(() => relink(context, from, to, id, expect))
+    if (result.error !== undefined) {
+      context.stuck.add(to, () => undoMove(context, id, note))
+      return blocked(result.error)
+    }
     settle(context, id, { ...note, why: 'removed' })
-    if (result.error !== undefined) return blocked(result.error)
     if (result.value?.kind === 'moved') await syncParents(context, from, to)
     return result.value ?? { kind: 'changed' }
   } catch (error) {
     return blocked(error)
   }
+}
+
+/** After a failure in the middle: the file has its old name only. */
+function undoMove(context: DiskContext, id: string, note: TrashNote): void {
+  const [from, to] = [note.path as RelPath, note.to as RelPath]
+  const isAside = context.trash.stateOf(id) !== undefined
+  if (isAside && lookAtNamed(context, from).kind === 'absent') bringBack(context, id, from)
+  dropSecondName(context, from, to)
+  settle(context, id, { ...note, why: 'removed' })
 }
 
 /** The file has both names for a moment, so that it is at no moment without one. */
@@ -72,8 +84,7 @@ function relink(context: DiskContext, from: RelPath, to: RelPath, id: string, ex
   const old = source.entry(fromNames.at(-1) ?? '')
   const fresh = destination.entry(toNames.at(-1) ?? '')
   try {
-    const linked = linkNew(old, fresh)
-    return linked ? takeOldName(old, fresh, trash.entry(id), expect) : takeOriginal(old, fresh, trash.entry(id), expect)
+    return linkNew(old, fresh) ? takeOldName(old, fresh, trash.entry(id), expect) : checkRenamed(old, fresh, expect)
   } catch (error) {
     if (errorCode(error) === 'EEXIST') return { kind: 'exists' }
     if (errorCode(error) === 'ENOENT') return { kind: 'absent' }
@@ -98,10 +109,11 @@ function undoNewName(fresh: string, aside: string): void {
   else if (lookAt(aside).kind === 'absent') renameSync(fresh, aside)
 }
 
-/** Where a copy had to do, the original goes into the trash. */
-function takeOriginal(old: string, fresh: string, aside: string, expect: Signature): MoveResult {
-  if (takeAside(old, aside, expect)) return { kind: 'moved', signature: signatureOf(lstatSync(fresh, { bigint: true })) }
-  unlinkSync(fresh)
+/** Where it could not have both names: another file than the expected one goes back. */
+function checkRenamed(old: string, fresh: string, expect: Signature): MoveResult {
+  const renamed = lstatSync(fresh, { bigint: true })
+  if (renamed.isFile() && sameContentState(signatureOf(renamed), expect)) return { kind: 'moved', signature: signatureOf(renamed) }
+  moveBack(fresh, old)
   return { kind: 'changed' }
 }
 
@@ -115,7 +127,7 @@ export async function moveDirectory(context: DiskContext, from: RelPath, to: Rel
     if (lookAt(old).kind !== 'directory') return { kind: 'absent' }
     using destination = makeAnchor(context.root, toNames.slice(0, -1))
     const fresh = destination.entry(toNames.at(-1) ?? '')
-    if (lookAt(fresh).kind !== 'absent') return { kind: 'exists' }
+    if (lookAt(fresh).kind !== 'absent' && !isOneName(old, fresh)) return { kind: 'exists' }
     renameSync(old, fresh)
     forgetAnchors()
     await Promise.all([syncDirectory(source), syncDirectory(destination)])
@@ -207,4 +219,14 @@ export function bringBack(context: DiskContext, id: string, path: RelPath): bool
   using parent = makeAnchor(context.root, names.slice(0, -1))
   using trash = context.trash.anchor()
   return moveBack(trash.entry(id), parent.entry(names.at(-1) ?? ''))
+}
+
+/** Takes the name `second` away from a file that is called `first` too; false when it is not the same file. */
+export function dropSecondName(context: DiskContext, first: RelPath, second: RelPath): boolean {
+  const [one, other] = [lookAtNamed(context, first), lookAtNamed(context, second)]
+  if (one.kind !== 'file' || other.kind !== 'file' || one.signature.ino !== other.signature.ino || other.links < 2) return false
+  const names = context.spelling.names(second)
+  using parent = openAnchor(context.root, names.slice(0, -1))
+  unlinkSync(parent.entry(names.at(-1) ?? ''))
+  return true
 }

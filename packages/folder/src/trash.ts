@@ -70,13 +70,22 @@ export class Trash {
   }
 
   /** Writes a new note over the old one. */
-  renote(id: HeldId, note: TrashNote): Promise<void> {
+  async renote(id: HeldId, note: TrashNote): Promise<void> {
     using trash = this.anchor()
     const temporary = `${id}.note`
     unlinkIfThere(trash.entry(temporary))
-    const fd = this.#write(temporary, note)
+    await syncAndClose(this.#write(temporary, note))
     renameSync(trash.entry(temporary), trash.entry(`${id}.json`))
-    return syncAndClose(fd)
+  }
+
+  /** Deletes what a crash left of notes that were being written: nothing had been moved aside for them yet. */
+  clearBroken(): void {
+    using trash = this.anchor()
+    const names = new Set(readdirSync(trash.at))
+    for (const name of names) {
+      const [, id = '', kind] = /^(.+)\.(open|json|note)$/.exec(name) ?? []
+      if (kind === 'note' || (kind !== undefined && !names.has(id) && decodeNote(trash.entry(name)) === undefined)) unlinkIfThere(trash.entry(name))
+    }
   }
 
   /** Deletes the file and its note. */

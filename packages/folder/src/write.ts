@@ -1,5 +1,5 @@
 import type { BigIntStats } from 'node:fs'
-import { fchmodSync, fchownSync, fstatSync, lstatSync, renameSync, unlinkSync } from 'node:fs'
+import { closeSync, fchmodSync, fchownSync, fstatSync, lstatSync, renameSync, unlinkSync } from 'node:fs'
 import type { Clock } from '@collab/core'
 import type { Anchor } from './anchor.js'
 import { diskReason, errorCode, makeAnchor, openAnchor } from './anchor.js'
@@ -12,6 +12,7 @@ import { CONTROL_DIRECTORY } from './rel-path.js'
 import type { Signature } from './signature.js'
 import { equalSignature, sameContentState } from './signature.js'
 import type { Spelling } from './spelling.js'
+import type { StuckPaths } from './stuck.js'
 import type { Trash, TrashNote } from './trash.js'
 import { TEMP_DIRECTORY } from './trash.js'
 
@@ -22,6 +23,7 @@ export interface DiskContext {
   readonly clock: Clock
   readonly trash: Trash
   readonly held: HeldInodes
+  readonly stuck: StuckPaths
   /** Permissions of a new file here, as the user's umask has them. */
   readonly newFileMode: number
 }
@@ -65,12 +67,11 @@ export function placeTemp(context: DiskContext, temps: Anchor, path: RelPath, te
   const name = parents.pop() ?? ''
   using parent = openOrMake(context.root, parents)
   try {
-    linkNew(temps.entry(temp.id), parent.entry(name))
+    if (linkNew(temps.entry(temp.id), parent.entry(name))) unlinkSync(temps.entry(temp.id))
   } catch (error) {
     if (errorCode(error) === 'EEXIST') return { kind: 'exists' }
     throw error
   }
-  unlinkSync(temps.entry(temp.id))
   return { kind: 'written', signature: placedSignature(parent.entry(name), temp) }
 }
 
@@ -109,11 +110,24 @@ async function swapFile(
     if (result.kind === 'written' || held) await syncParents(context, path)
     return held && (result.kind === 'written' || result.kind === 'exists') ? { ...result, held: id } : result
   } catch (error) {
-    settle(context, id, note)
+    putBackLater(context, id, note)
     throw error
   } finally {
     dropTemp(context, temp)
   }
+}
+
+/** Closes the journal after a failure: nothing may be left aside that has nothing in its place. */
+function putBackLater(context: DiskContext, id: HeldId, note: TrashNote): void {
+  const path = note.path as RelPath
+  context.stuck.add(path, () => {
+    if (statsAt(context, path) === undefined && context.trash.stateOf(id) !== undefined) {
+      using parent = openAnchor(context.root, context.spelling.names(path).slice(0, -1))
+      using trash = context.trash.anchor()
+      moveBack(trash.entry(id), parent.entry(context.spelling.names(path).at(-1) ?? ''))
+    }
+    settle(context, id, note)
+  })
 }
 
 /** The new file and the note, both durable, or neither. */
@@ -140,13 +154,12 @@ function exchange(context: DiskContext, path: RelPath, temp: Temp, id: HeldId, e
   const target = parent.entry(name)
   if (!takeAside(target, trash.entry(id), expect)) return { kind: 'changed' }
   try {
-    linkNew(temps.entry(temp.id), target)
+    if (linkNew(temps.entry(temp.id), target)) unlinkSync(temps.entry(temp.id))
   } catch (error) {
     if (errorCode(error) === 'EEXIST') return { kind: 'exists' }
     moveBack(trash.entry(id), target)
     throw error
   }
-  unlinkSync(temps.entry(temp.id))
   return { kind: 'written', signature: placedSignature(target, temp) }
 }
 
@@ -160,8 +173,13 @@ export function takeAside(target: string, aside: string, expect: Signature): boo
     if (errorCode(error) === 'ENOENT') return false
     throw error
   }
-  const taken = lstatSync(aside, { bigint: true })
-  if (taken.isFile() && sameContentState(signatureOf(taken), expect)) return true
+  try {
+    const taken = lstatSync(aside, { bigint: true })
+    if (taken.isFile() && sameContentState(signatureOf(taken), expect)) return true
+  } catch (error) {
+    moveBack(aside, target)
+    throw error
+  }
   moveBack(aside, target)
   return false
 }
@@ -178,14 +196,16 @@ export function settle(context: DiskContext, id: HeldId, note: TrashNote): boole
   return true
 }
 
-/** Resolves when the directory of `path`, and the trash, are on the disk. */
+/** Resolves when the directory of each path, and the trash, are on the disk. */
 export async function syncParents(context: DiskContext, ...paths: readonly RelPath[]): Promise<void> {
-  const syncs = paths.map((path) => {
-    using parent = openAnchor(context.root, context.spelling.names(path).slice(0, -1))
-    return syncDirectory(parent)
-  })
-  using trash = context.trash.anchor()
-  await Promise.all([...syncs, syncDirectory(trash)])
+  const directories = paths.map((path) => () => openAnchor(context.root, context.spelling.names(path).slice(0, -1)))
+  await Promise.all([...directories, () => context.trash.anchor()].map(syncOpened))
+}
+
+/** Fails by its promise only, so that none of several at once fails unseen. */
+async function syncOpened(open: () => Anchor): Promise<void> {
+  using directory = open()
+  await syncDirectory(directory)
 }
 
 export function statsAt(context: DiskContext, path: RelPath): BigIntStats | undefined {
@@ -229,9 +249,15 @@ export async function writeTemp(context: DiskContext, bytes: Uint8Array, options
 export function startTemp(context: DiskContext, temps: Anchor, bytes: Uint8Array, options: TempOptions): { temp: Temp; fd: number } {
   const id = context.trash.newId()
   const fd = writeNew(temps.entry(id), bytes)
-  if (options.owner !== undefined) giveTo(fd, options.owner)
-  fchmodSync(fd, options.mode)
-  return { temp: { id, signature: signatureOf(fstatSync(fd, { bigint: true })) }, fd }
+  try {
+    if (options.owner !== undefined) giveTo(fd, options.owner)
+    fchmodSync(fd, options.mode)
+    return { temp: { id, signature: signatureOf(fstatSync(fd, { bigint: true })) }, fd }
+  } catch (error) {
+    closeSync(fd)
+    unlinkIfThere(temps.entry(id))
+    throw error
+  }
 }
 
 export function dropTemp(context: DiskContext, temp: Temp): void {
