@@ -1,3 +1,4 @@
+export { isCurrent } from './node/workspace-types.js'
 export type {
   DocVersion,
   HistoryItem,
@@ -5,6 +6,7 @@ export type {
   LocalResult,
   PeerInfo,
   SeenFile,
+  TextChange,
   TextState,
   Workspace,
   WorkspaceEvents,

@@ -127,7 +127,7 @@ export class Apply {
       else rows.push({ ...row, wanted: undefined })
       if (result.kind === 'exists' && result.held !== undefined) this.#context.gaps.add(row.path)
       if (result.kind === 'blocked') this.#blocked(row.path, result)
-      else this.#context.dirty.add(row.path)
+      else if (result.kind !== 'written' || this.#context.stale.has(row.node)) this.#context.dirty.add(row.path)
     }
     const ops = [...this.#context.index.write(rows, dropped), ...held]
     if (ops.length > 0) await this.#context.workspace.rows.commit(ops)
@@ -138,12 +138,13 @@ export class Apply {
   }
 
   #written({ row, live }: Wanted, signature: Signature, what: 'created' | 'edited'): FileRow {
-    const { clock, writtenAt, verifiedAt, skipped, emit, texts } = this.#context
+    const { clock, writtenAt, verifiedAt, skipped, emit, texts, stale } = this.#context
     const wanted = row.wanted as WantedText
     writtenAt.set(row.path, clock.monotonic())
     verifiedAt.set(row.path, clock.monotonic())
     skipped.delete(row.path)
     texts.remember(live.text, wanted.hash)
+    stale.settle(row.node, wanted.version)
     emit('change', { path: row.path, what, from: 'peer' })
     const agreed: BaseText = { version: wanted.version, hash: wanted.hash }
     const ring = row.doc === wanted.doc ? pushedRing(row) : []

@@ -4,8 +4,6 @@ import type { BaseRow } from './base-row.js'
 import type { RelPath } from './rel-path.js'
 
 const TABLE = 'folder_base'
-const STATE_TABLE = 'folder_state'
-const CLEAN_KEY = 'clean'
 const NOTHING: ReadonlySet<BaseRow> = new Set()
 
 /**
@@ -24,12 +22,17 @@ export class BaseIndex {
   /** Where the file system takes several spellings for one: folded path -> row. */
   readonly #byFold = new Map<string, BaseRow>()
   readonly #fold: (path: string) => string
+  readonly #onRacy: (path: RelPath) => void
   #files = 0
 
-  /** @param fold spellings that the folder's file system takes for one name fold to one; the identity where there are none */
-  constructor(rows: Workspace['rows'], fold: (path: string) => string) {
+  /**
+   * @param init.fold spellings that the folder's file system takes for one name fold to one; the identity where there are none
+   * @param init.onRacy called for each file that is recorded too soon after it was touched to know it by its signature
+   */
+  constructor(rows: Workspace['rows'], init: { readonly fold: (path: string) => string; readonly onRacy: (path: RelPath) => void }) {
     this.#rows = rows
-    this.#fold = fold
+    this.#fold = init.fold
+    this.#onRacy = init.onRacy
   }
 
   /** Reads everything; drops what was in memory. */
@@ -40,7 +43,9 @@ export class BaseIndex {
     this.#below.clear()
     this.#byFold.clear()
     this.#files = 0
-    for (const [key, value] of await this.#rows.scan(TABLE)) this.#put(decodeRow(key, value))
+    const rows = (await this.#rows.scan(TABLE)).map(([key, value]) => decodeRow(key, value))
+    // By path, as they came: neighbours share the entries that their texts are read from.
+    for (const row of rows.sort((a, b) => (a.path < b.path ? -1 : 1))) this.#put(row)
   }
 
   get size(): number {
@@ -93,6 +98,7 @@ export class BaseIndex {
       this.#drop(row.node)
       this.#put(row)
       ops.push({ table: TABLE, key: row.node, value: encodeRow(row) })
+      if (row.type === 'file' && row.racy && row.agreed !== undefined) this.#onRacy(row.path)
     }
     return ops
   }
@@ -106,16 +112,6 @@ export class BaseIndex {
   /** Forgets everything, durably: both sides are compared as if they had never met. */
   async clear(): Promise<void> {
     await this.save([], [...this.#byNode.keys()])
-  }
-
-  /** How many entries the workspace held when every document was last known to be on disk. */
-  async cleanMark(): Promise<string | undefined> {
-    const value = await this.#rows.get(STATE_TABLE, CLEAN_KEY)
-    return value === undefined ? undefined : new TextDecoder().decode(value)
-  }
-
-  async setCleanMark(mark: string): Promise<void> {
-    await this.#rows.commit([{ table: STATE_TABLE, key: CLEAN_KEY, value: new TextEncoder().encode(mark) }])
   }
 
   #put(row: BaseRow): void {

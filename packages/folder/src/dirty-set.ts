@@ -42,21 +42,14 @@ export class DirtySet<Path extends string> {
     this.#arm(at)
   }
 
-  /** Takes at most `limit` due paths, in the order in which they were marked. */
-  take(limit: number): Path[] {
+  /** Takes at most `limit` due paths, in the order in which they were marked; of parked ones fewer, and only when nothing else is due. */
+  take(limit: number, parkedLimit: number): Path[] {
     const now = this.#clock.monotonic()
-    const taken: Path[] = []
-    let next = Infinity
-    for (const [path, { at }] of this.#paths) {
-      if (at > now || taken.length >= limit) {
-        next = Math.min(next, at)
-        continue
-      }
-      taken.push(path)
-      this.#paths.delete(path)
-    }
-    this.#disarm()
-    if (next < Infinity) this.#arm(next)
+    const due = Array.from(this.#paths).filter(([, { at }]) => at <= now)
+    const pressing = due.filter(([, { parked }]) => !parked).slice(0, limit)
+    const taken = (pressing.length > 0 ? pressing : due.slice(0, parkedLimit)).map(([path]) => path)
+    for (const path of taken) this.#paths.delete(path)
+    this.rearm()
     return taken
   }
 

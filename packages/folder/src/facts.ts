@@ -3,17 +3,17 @@ import type { DocId, NodeId, TextState, TreeEntry } from '@collab/core'
 import type { BaseRow, FileRow } from './base-row.js'
 import type { FolderContext } from './folder-context.js'
 import { lookOnce, placementProblem } from './folder-context.js'
-import type { ReadResult } from './folder-fs.js'
+import type { ReadOptions, ReadResult } from './folder-fs.js'
 import { plan } from './plan.js'
 import type { BaseFact, DiskFact, DocumentFact, Step } from './plan.js'
 import { readOnlyStep } from './read-only.js'
 import type { RelPath } from './rel-path.js'
 import { equalSignature, isRacy } from './signature.js'
 import type { Signature } from './signature.js'
-import { decodeText, encodeText, hashText, tooLarge } from './text-content.js'
+import { decodeText, hashBytes, hashText, tooLarge } from './text-content.js'
 
-/** How long a file that we read or wrote is not read again while its signature stays the same. */
-const JUST_MS = 1_000
+/** How long a file that we read or wrote is not read again while its signature stays the same: less than until it is verified. */
+const JUST_MS = 5_000
 
 /** A readable text file as it was found. */
 export interface DiskText {
@@ -134,19 +134,23 @@ async function readSide(
   entry: TreeEntry | undefined
 ): Promise<DiskSide | { retryAfterMs: number }> {
   const lookedAt = context.clock.now()
-  const last = row?.agreed === undefined ? undefined : encodeText(await context.texts.read(row.doc, row.agreed))
-  const signature = row?.signature
-  const options = last === undefined ? {} : { last: { content: last, ...(signature === undefined ? {} : { signature }) } }
-  const result = await context.fs.read(path, options)
+  const result = await context.fs.read(path, lastRead(context, row))
   if (result.kind !== 'stable') return unreadSide(result)
   const decoded = decodeText(result.bytes)
   if ('reason' in decoded) return foreign(decoded.reason)
-  const content = { text: decoded.text, hash: hashText(decoded.text) }
+  const content = { text: decoded.text, hash: hashBytes(result.bytes) }
   const racy = isRacy(result.signature, lookedAt)
   context.verifiedAt.set(path, context.clock.monotonic())
   const text: DiskText = { signature: result.signature, executable: result.executable, racy, content }
   const same = await compare(context, content.hash, row, entry)
   return { fact: { type: 'file', content: same, executable: result.executable }, text }
+}
+
+function lastRead({ texts }: FolderContext, row: FileRow | undefined): ReadOptions {
+  if (row?.agreed === undefined) return {}
+  const { doc, agreed, signature } = row
+  const content = (): Promise<string> => texts.read(doc, agreed)
+  return { last: { content, hash: agreed.hash, ...(signature === undefined ? {} : { signature }) } }
 }
 
 function unreadSide(result: Exclude<ReadResult, { kind: 'stable' }>): DiskSide | { retryAfterMs: number } {
@@ -228,15 +232,15 @@ async function liveFile(
   doc: DocId,
   disk: DiskSide
 ): Promise<{ content: 'base' | 'changed'; live: { live?: TextState } }> {
-  const { textDirty, workspace } = context
+  const { stale, workspace } = context
   const agreed = row?.doc === doc ? row.agreed : undefined
   const compared = disk.fact.type === 'file' && disk.fact.content === 'document'
-  if (agreed !== undefined && !textDirty.has(entry.node) && !compared) return { content: 'base', live: {} }
+  if (agreed !== undefined && !stale.has(entry.node) && !compared) return { content: 'base', live: {} }
   if (row === undefined && disk.fact.type === 'directory') return { content: 'changed', live: {} }
-  textDirty.delete(entry.node)
+  stale.unmark(entry.node)
   const live = await workspace.readText(doc)
   const same = agreed !== undefined && hashText(live.text) === agreed.hash
-  if (!same) textDirty.add(entry.node)
+  if (!same) stale.mark(entry.node, live.version.upTo)
   return { content: same ? 'base' : 'changed', live: { live } }
 }
 
@@ -247,7 +251,7 @@ function isOccupied(context: FolderContext, path: RelPath, top: TreeEntry): bool
     for (const child of context.workspace.tree.children(node)) {
       const row = context.index.of(child.node)
       if (row === undefined || row.path !== child.path || !row.path.startsWith(`${path}/`)) return true
-      if (context.textDirty.has(child.node)) return true
+      if (context.stale.has(child.node)) return true
       if (child.type === 'directory') todo.push(child.node)
     }
   }

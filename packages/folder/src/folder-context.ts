@@ -1,5 +1,5 @@
-import { checkPath } from '@collab/core'
-import type { Clock, Logger, NodeId, Workspace } from '@collab/core'
+import { checkPath, isCurrent } from '@collab/core'
+import type { Clock, Logger, NodeId, TextChange, Workspace } from '@collab/core'
 import type { BaseIndex } from './base-index.js'
 import type { DirtySet } from './dirty-set.js'
 import type { EmitFolderEvent } from './folder-events.js'
@@ -10,6 +10,7 @@ import { isLocalEditName } from './read-only.js'
 import type { RelPath } from './rel-path.js'
 import type { DiskFact } from './signature.js'
 import type { SkippedPaths } from './skipped.js'
+import type { StaleTexts } from './stale-texts.js'
 import type { BaseTexts } from './text-content.js'
 
 /** What the parts of one folder's loop share. */
@@ -24,8 +25,7 @@ export interface FolderContext {
   readonly held: HeldBases
   readonly dirty: DirtySet<RelPath>
   readonly skipped: SkippedPaths
-  /** Nodes whose document may differ from its base. */
-  readonly textDirty: Set<NodeId>
+  readonly stale: StaleTexts
   /** Paths where a file was made anew while the old one was aside: its writer started from nothing. */
   readonly gaps: Set<RelPath>
   /** Monotonic time at which a file was last put on disk. */
@@ -65,13 +65,31 @@ export function placementProblem(context: FolderContext, path: string, isDirecto
   return undefined
 }
 
-/** Marks everything that a change of `node` may touch. */
-export function markNode(context: FolderContext, node: NodeId, text = false): void {
-  const { index, workspace, dirty } = context
-  if (text) context.textDirty.add(node)
+/** Marks everything that a change of `node` in the tree may touch; nothing where the base is what the tree shows. */
+export function markTree(context: FolderContext, node: NodeId): void {
+  if (!isAsShown(context, node)) markNode(context, node)
+}
+
+/** Marks a file whose text changed; nothing where the base knows of the change, because it came from this disk. */
+export function markText(context: FolderContext, { node, doc, changes }: TextChange): void {
+  const row = context.index.of(node)
+  if (row?.type === 'file' && row.doc === doc && row.agreed !== undefined && isCurrent(row.agreed.version, changes)) return
+  context.stale.mark(node, row?.type === 'file' && row.doc !== doc ? undefined : changes)
+  markNode(context, node)
+}
+
+function isAsShown({ index, workspace }: FolderContext, node: NodeId): boolean {
   const row = index.of(node)
   const entry = workspace.tree.get(node)
-  if (text && entry !== undefined) context.textDirty.add(entry.node)
+  if (row === undefined || row.ignored || entry?.node !== node || entry.path !== row.path || entry.type !== row.type) return false
+  if (row.type === 'directory') return true
+  return row.executable === entry.executable && entry.content?.kind === 'text' && entry.content.doc === row.doc
+}
+
+function markNode(context: FolderContext, node: NodeId): void {
+  const { index, workspace, dirty } = context
+  const row = index.of(node)
+  const entry = workspace.tree.get(node)
   if (row !== undefined) dirty.add(row.path)
   if (row?.type === 'directory') for (const below of index.below(row.path)) dirty.add(below.path)
   if (entry !== undefined) markEntries(context, entry.node)

@@ -29,7 +29,10 @@ export interface ScanOptions {
 
 /** What the path last held as far as the caller knows: decides how long a reading must have been quiet. */
 export interface LastContent {
-  readonly content: string | Uint8Array
+  /** As a function it is asked for only when the file does not read like `hash`. */
+  readonly content: string | Uint8Array | (() => Promise<string>)
+  /** `hashText` of it: a file that reads so is at rest. */
+  readonly hash?: string
   readonly signature?: Signature
 }
 

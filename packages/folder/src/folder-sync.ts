@@ -5,7 +5,7 @@ import { BaseIndex } from './base-index.js'
 import { DeletionBrake } from './deletion-brake.js'
 import { DirtySet } from './dirty-set.js'
 import type { FolderContext } from './folder-context.js'
-import { foldOf, markNode } from './folder-context.js'
+import { foldOf, markText, markTree } from './folder-context.js'
 import type { FolderEvents } from './folder-events.js'
 import type { FolderFs, HeldChange, Hint } from './folder-fs.js'
 import { GoneFiles } from './gone-files.js'
@@ -20,6 +20,7 @@ import type { RelPath } from './rel-path.js'
 import { RootWatch } from './root-watch.js'
 import { Round } from './round.js'
 import { SkippedPaths } from './skipped.js'
+import { StaleTexts } from './stale-texts.js'
 import { BaseTexts } from './text-content.js'
 
 export interface FolderSyncInit {
@@ -51,6 +52,8 @@ export interface FolderStatus {
 
 /** After a failure (a full disk under the store, say) the loop tries again. */
 const FAILURE_RETRY_MS = 1_000
+/** A file that was touched just before it was read is read once more after this time, when nobody waits for it. */
+const VERIFY_MS = 10_000
 const PURGE_MS = 24 * 60 * 60 * 1_000
 
 /**
@@ -92,12 +95,12 @@ export class FolderSync {
       clock: this.#clock,
       logger: this.#logger,
       emit: (name, payload) => this.#emitter.emit(name, payload),
-      index: new BaseIndex(workspace.rows, foldOf(fs)),
+      index: new BaseIndex(workspace.rows, { fold: foldOf(fs), onRacy: (path) => this.#context.dirty.add(path, VERIFY_MS, true) }),
       texts: new BaseTexts(workspace),
       held: new HeldBases(workspace.rows),
       dirty: new DirtySet<RelPath>(this.#clock, () => this.#wake()),
       skipped: new SkippedPaths((path, reason) => this.#emitter.emit('skipped', { path, reason })),
-      textDirty: new Set(),
+      stale: new StaleTexts(),
       gaps: new Set(),
       writtenAt: new Map(),
       verifiedAt: new Map(),
@@ -142,8 +145,8 @@ export class FolderSync {
       this.#round.startJoining(index.size === 0)
     }
     this.#undo.push(
-      workspace.on('tree', ({ nodes }) => this.#mark(nodes, false)),
-      workspace.on('text', ({ nodes }) => this.#mark(nodes, true)),
+      workspace.on('tree', ({ nodes }) => nodes.forEach((node) => markTree(this.#context, node))),
+      workspace.on('text', ({ files }) => files.forEach((file) => markText(this.#context, file))),
       workspace.on('synced', () => this.#round.endJoining())
     )
     await this.#lookout.begin((hint) => this.#onHint(hint))
@@ -165,7 +168,6 @@ export class FolderSync {
     this.#cancelRetry()
     await this.#lookout.end()
     await this.#working
-    if (this.#started) await this.#round.noteClean().catch((error: unknown) => this.#logger.warn('no clean end', { reason: errorMessage(error) }))
     this.#settle()
   }
 
@@ -211,10 +213,6 @@ export class FolderSync {
     return stops.length === 0 ? status : { ...status, guard: stops.join('\n') }
   }
 
-  #mark(nodes: readonly Parameters<typeof markNode>[1][], text: boolean): void {
-    for (const node of nodes) markNode(this.#context, node, text)
-  }
-
   #onHint(hint: Hint): void {
     if ('rescan' in hint) this.#lookout.wantScan()
     else for (const path of hint.paths) this.#lookout.markHint(path)
@@ -248,7 +246,6 @@ export class FolderSync {
   async #work(): Promise<void> {
     try {
       while (!this.#stopped && (await this.#turn()));
-      if (!this.#stopped) await this.#round.noteClean()
     } catch (error) {
       await this.#afterFailure(error)
     } finally {

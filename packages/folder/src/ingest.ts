@@ -65,7 +65,7 @@ export class Ingest {
 
   /** What a program wrote into a file after it was replaced: merged against the text that the file had then. */
   async takeHeld({ path, id, bytes }: HeldChange): Promise<void> {
-    const { held, index, workspace, emit, textDirty, dirty } = this.#context
+    const { held, index, workspace, emit, dirty } = this.#context
     const row = index.at(path)
     const then = (await held.get(id)) ?? fromRow(row)
     const decoded = decodeText(bytes)
@@ -80,7 +80,6 @@ export class Ingest {
       if (result?.version === undefined) return []
       return [held.put(id, { doc: then.doc, agreed: { version: result.version, hash: hashText(decoded.text) }, ring: [] })]
     })
-    if (row !== undefined) textDirty.add(row.node)
     dirty.add(path)
     emit('change', { path, what: 'edited', from: 'disk' })
   }
@@ -157,7 +156,7 @@ export class Ingest {
     if (best.text === content.text) {
       // A stale save without an edit of its own: the disk is back at an older text, and that is its base again.
       await this.#context.index.save([{ ...next, agreed: { version: best.version, hash: content.hash } }])
-      this.#context.textDirty.add(base.node)
+      this.#context.stale.mark(base.node)
       return undefined
     }
     return {
@@ -229,7 +228,6 @@ export class Ingest {
       const result = results[at]
       gaps.delete(taking.path)
       skipped.delete(taking.path)
-      this.#afterwards(taking, result)
       if (taking.change.type === 'edit' && taking.text !== undefined && result !== undefined) await this.#verify(taking, taking.text, result)
       emit('change', taking.event)
     }
@@ -245,11 +243,6 @@ export class Ingest {
       removed.push(...taking.removed)
     }
     return this.#context.index.write(rows, removed)
-  }
-
-  #afterwards({ path }: Taking, result: LocalResult | undefined): void {
-    const row = this.#context.index.at(path)
-    if (row?.type === 'file' && result?.doc !== undefined) this.#context.textDirty.add(row.node)
   }
 
   /** The base must be what the document was at its version, or the next difference would be taken against a fiction. */

@@ -1,4 +1,4 @@
-import { checkPath } from '@collab/core'
+import { checkPath, isCurrent } from '@collab/core'
 import type { FolderContext } from './folder-context.js'
 import { isIgnored } from './folder-context.js'
 import type { Hint, Listing } from './folder-fs.js'
@@ -140,7 +140,7 @@ export class Lookout {
     await this.#markTexts()
     for (const row of index.all()) {
       const entry = workspace.tree.get(row.node)
-      const text = row.type === 'file' && (this.#context.textDirty.has(row.node) || row.executable !== entry?.executable)
+      const text = row.type === 'file' && (this.#context.stale.has(row.node) || row.executable !== entry?.executable)
       if (entry?.path !== row.path || entry.node !== row.node || text) paths.push(row.path)
     }
     for (const entry of workspace.tree.entries()) {
@@ -152,11 +152,15 @@ export class Lookout {
     return paths
   }
 
-  /** Without the note that every document is on disk, each must be compared. */
+  /** Documents that changed since their base was recorded. */
   async #markTexts(): Promise<void> {
-    const { index, workspace, textDirty } = this.#context
-    if ((await index.cleanMark()) === cleanMarkOf(workspace.status().entries)) return
-    for (const row of index.all()) if (row.type === 'file') textDirty.add(row.node)
+    const { index, workspace, stale } = this.#context
+    const files = [...index.all()].filter((row) => row.type === 'file')
+    const counts = await workspace.countChanges(files.map(({ doc }) => doc))
+    for (const [at, { node, agreed }] of files.entries()) {
+      const changes = counts[at] ?? Infinity
+      if (agreed === undefined || !isCurrent(agreed.version, changes)) stale.mark(node, changes)
+    }
   }
 
   #markUnknown(directory: RelPath): void {
@@ -170,8 +174,4 @@ export class Lookout {
       }
     }
   }
-}
-
-export function cleanMarkOf(entries: number): string {
-  return `1 ${entries}`
 }

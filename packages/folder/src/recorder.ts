@@ -6,7 +6,7 @@ import type { FolderContext } from './folder-context.js'
 import type { RelPath } from './rel-path.js'
 import { equalSignature, isRacy } from './signature.js'
 import type { Signature } from './signature.js'
-import { decodeText, encodeText, hashText } from './text-content.js'
+import { decodeText, hashBytes } from './text-content.js'
 
 /** Readings of a file that a crash left in doubt. */
 const MAX_READS = 20
@@ -25,8 +25,9 @@ export class Recorder {
     for (const subject of subjects) {
       if (subject.step === 'forget') this.#forget(subject, dropped)
       const row = subject.step === 'adopt' ? adopted(subject) : subject.step === 'nothing' ? this.#refreshed(subject) : undefined
-      if (row !== undefined) rows.push(row)
-      if (subject.step === 'adopt' && subject.entry !== undefined) this.#context.textDirty.add(subject.entry.node)
+      if (row === undefined) continue
+      rows.push(row)
+      if (row.type === 'file' && row.agreed !== undefined) this.#context.stale.settle(row.node, row.agreed.version)
     }
     if (rows.length + dropped.length > 0) await this.#context.index.save(rows, dropped)
   }
@@ -74,10 +75,10 @@ export class Recorder {
   async #readWanted(row: FileRow, wanted: NonNullable<FileRow['wanted']>): Promise<{ hash: string; signature: Signature; racy: boolean } | undefined> {
     const { fs, texts, clock } = this.#context
     if (fs.fact(row.path).kind !== 'file') return undefined
-    const content = encodeText(await texts.read(wanted.doc, wanted))
+    const content = (): Promise<string> => texts.read(wanted.doc, wanted)
     for (let attempt = 0; attempt < MAX_READS; attempt++) {
       const lookedAt = clock.now()
-      const result = await fs.read(row.path, { last: { content } })
+      const result = await fs.read(row.path, { last: { content, hash: wanted.hash } })
       if (result.kind === 'unstable') {
         await new Promise<void>((resolve) => void clock.after(result.retryAfterMs, resolve))
         continue
@@ -85,7 +86,7 @@ export class Recorder {
       if (result.kind !== 'stable') return undefined
       const decoded = decodeText(result.bytes)
       if ('reason' in decoded) return undefined
-      return { hash: hashText(decoded.text), signature: result.signature, racy: isRacy(result.signature, lookedAt) }
+      return { hash: hashBytes(result.bytes), signature: result.signature, racy: isRacy(result.signature, lookedAt) }
     }
     return undefined
   }

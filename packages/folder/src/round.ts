@@ -10,13 +10,14 @@ import type { Ingest } from './ingest.js'
 import { planLines } from './join-plan.js'
 import type { PlanLine, PlannedPath } from './join-plan.js'
 import type { Lookout } from './lookout.js'
-import { cleanMarkOf } from './lookout.js'
 import { isPut, isTake } from './plan.js'
 import type { Recorder } from './recorder.js'
 import type { RelPath } from './rel-path.js'
 
 /** Paths of one round. */
 const ROUND_PATHS = 2_000
+/** Of those that nobody waits for: an edit meanwhile is not held up by them. */
+const ROUND_PARKED = 200
 /** UTF-16 units of text held by one round. */
 const ROUND_UNITS = 16 * 1024 * 1024
 /** Steps in a row for one path: a few bring any path to rest, so more mean that the two sides do not hear each other. */
@@ -65,7 +66,7 @@ export class Round {
 
   /** False when nothing was due. */
   async run(lookout: Lookout): Promise<boolean> {
-    const due = this.#context.dirty.take(ROUND_PATHS)
+    const due = this.#context.dirty.take(ROUND_PATHS, ROUND_PARKED)
     this.#context.found.clear()
     if (due.length === 0) return false
     const { hold, retryAfterMs } = await this.#parts.gone.judge(due)
@@ -94,16 +95,8 @@ export class Round {
       const shown = workspace.tree.at(path) !== undefined
       planned.push({ path, step: result.step, known: result.base !== undefined, shown, reason: result.reason })
     }
-    if (dirty.waiting === 0) this.#context.textDirty.clear()
+    if (dirty.waiting === 0) this.#context.stale.clear()
     return planLines(planned.filter(({ step, shown, known }) => step !== 'nothing' || shown || known))
-  }
-
-  /** Notes that every document is on disk as it is, so that the next start need not compare them. */
-  async noteClean(): Promise<void> {
-    const { dirty, textDirty, index, workspace } = this.#context
-    if (dirty.waiting > 0 || Array.from(textDirty).some((node) => index.of(node) !== undefined)) return
-    const mark = cleanMarkOf(workspace.status().entries)
-    if ((await index.cleanMark()) !== mark) await index.setCleanMark(mark)
   }
 
   async #gather(paths: readonly RelPath[]): Promise<Subject[]> {
@@ -172,8 +165,13 @@ export class Round {
     const puts = this.#brakePeers(subjects.filter(({ step }) => isPut(step)))
     if (takes.length > 0) await this.#take(takes)
     else await apply.put(puts)
-    const again = takes.length > 0 ? [...takes, ...puts] : []
+    const again = takes.length > 0 ? [...takes.filter((subject) => !this.#isSettled(subject)), ...puts] : []
     for (const { path } of [...again, ...subjects.filter(({ step }) => step === 'adopt' || step === 'forget')]) this.#context.dirty.add(path)
+  }
+
+  /** A new file or directory that was taken and recorded: whatever happens to it now marks its path again. */
+  #isSettled({ path, step }: Subject): boolean {
+    return (step === 'create-file' || step === 'create-directory') && this.#context.index.at(path) !== undefined
   }
 
   async #take(takes: readonly Subject[]): Promise<void> {

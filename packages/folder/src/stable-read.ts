@@ -6,11 +6,13 @@ import { diskReason, errorCode, openAnchor } from './anchor.js'
 import { factOf, isExecutable, lookAtPath, signatureOf } from './disk-fact.js'
 import type { LastContent, ReadOptions, ReadResult } from './folder-fs.js'
 import { quietMs } from './quiet.js'
+import type { QuietInput } from './quiet.js'
 import type { RelPath } from './rel-path.js'
 import { nameOf } from './rel-path.js'
 import type { Signature } from './signature.js'
 import { equalSignature } from './signature.js'
 import type { Spelling } from './spelling.js'
+import { hashBytes } from './text-content.js'
 
 /** A FIFO opens at once and a symlink not at all. */
 const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
@@ -40,14 +42,16 @@ export class StableReader {
     this.#clock = clock
   }
 
-  read(path: RelPath, options: ReadOptions = {}): ReadResult {
+  async read(path: RelPath, options: ReadOptions = {}): Promise<ReadResult> {
     const names = this.#spelling.names(path)
     const name = names.pop() ?? ''
     const snapshot = this.#snapshot(names, name, options.maxBytes ?? MAX_TEXT_BYTES)
     if (snapshot.kind === 'failed') return this.#rest(path, this.#withoutContent(path, snapshot.error))
     if (snapshot.kind === 'special') return this.#rest(path, snapshot.result)
     if (snapshot.kind === 'moving') return { kind: 'unstable', retryAfterMs: RETRY_MS }
-    return this.#judge(path, snapshot.stats, snapshot.bytes, options.last)
+    const { stats, bytes } = snapshot
+    if (options.last?.hash !== undefined && hashBytes(bytes) === options.last.hash) return this.#rest(path, stable(stats, bytes))
+    return this.#judge(path, stats, bytes, options.last && { ino: options.last.signature?.ino, bytes: await contentBytes(options.last) })
   }
 
   #snapshot(parents: readonly string[], name: string, maxBytes: number): Snapshot {
@@ -59,19 +63,19 @@ export class StableReader {
     }
   }
 
-  #judge(path: RelPath, stats: BigIntStats, bytes: Uint8Array, last: LastContent | undefined): ReadResult {
+  #judge(path: RelPath, stats: BigIntStats, bytes: Uint8Array, last: QuietInput['last']): ReadResult {
     const signature = signatureOf(stats)
     const unrest = this.#unrestOf(path, signature)
     const now = this.#clock.monotonic()
     const quiet = quietMs({
-      last: last === undefined ? undefined : { ino: last.signature?.ino, bytes: contentBytes(last.content) },
+      last,
       now: { ino: stats.ino, bytes, finished: stats.ctimeNs > stats.mtimeNs },
       name: nameOf(path),
       waitedMs: now - unrest.since
     })
     const left = quiet - Math.max(this.#age(signature), now - unrest.seenAt)
     if (left > 0) return { kind: 'unstable', retryAfterMs: Math.min(Math.ceil(left), LONGEST_RETRY_MS) }
-    return this.#rest(path, { kind: 'stable', bytes, signature, executable: isExecutable(stats) })
+    return this.#rest(path, stable(stats, bytes))
   }
 
   /** Milliseconds since anything happened to the file, by the wall clock; a file from the future has none. */
@@ -154,6 +158,11 @@ function readUpTo(fd: number, length: number): Uint8Array {
   return buffer.subarray(0, filled)
 }
 
-function contentBytes(content: string | Uint8Array): Uint8Array {
-  return typeof content === 'string' ? Buffer.from(content, 'utf8') : content
+function stable(stats: BigIntStats, bytes: Uint8Array): ReadResult {
+  return { kind: 'stable', bytes, signature: signatureOf(stats), executable: isExecutable(stats) }
+}
+
+async function contentBytes({ content }: LastContent): Promise<Uint8Array> {
+  const known = typeof content === 'function' ? await content() : content
+  return typeof known === 'string' ? Buffer.from(known, 'utf8') : known
 }

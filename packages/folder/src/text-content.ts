@@ -30,6 +30,11 @@ export function hashText(text: string): string {
   return hash('sha256', text, 'base64url')
 }
 
+/** `hashText` of the text that the bytes are. */
+export function hashBytes(bytes: Uint8Array): string {
+  return hash('sha256', bytes, 'base64url')
+}
+
 export const EMPTY_HASH = hashText('')
 
 /** UTF-16 units kept of texts that were read or written lately. */

@@ -90,6 +90,7 @@ function withRights(workspace: Workspace, rights: WorkspaceKeys['rights']): Work
     start: () => workspace.start(),
     stop: () => workspace.stop(),
     readText: (doc) => workspace.readText(doc),
+    countChanges: (docs) => workspace.countChanges(docs),
     readTextAt: (doc, version) => workspace.readTextAt(doc, version),
     edit: (changes, rows) => workspace.edit(changes, rows),
     status: () => workspace.status(),

@@ -11,6 +11,7 @@ import type { Change, SeedChange } from '../log/change.js'
 import type { Batch } from './batch.js'
 import { canonicalOrder, decodeDocRow, decodeStep, encodeDocRow, encodeStep, EMPTY_DOC } from './step-row.js'
 import type { ClientRange, DocRow, StepRow } from './step-row.js'
+import { isCurrent } from './workspace-types.js'
 import type { DocVersion } from './workspace-types.js'
 import { newestSeq } from './past.js'
 import type { Cause, Past } from './past.js'
@@ -132,7 +133,7 @@ export class Documents {
   }
 
   isWhole(row: DocRow, version: DocVersion): boolean {
-    return version.upTo + version.plus.length >= row.count
+    return isCurrent(version, row.count)
   }
 
   /** A document of its own, as it was at `version`. */

@@ -117,6 +117,10 @@ export class LiveWorkspace implements Workspace {
     return await this.#init.replica.readText(doc)
   }
 
+  async countChanges(docs: readonly DocId[]): Promise<readonly number[]> {
+    return await this.#init.replica.countChanges(docs)
+  }
+
   async readTextAt(doc: DocId, version: DocVersion): Promise<string> {
     return await this.#init.replica.readTextAt(doc, version)
   }
@@ -225,7 +229,7 @@ export class LiveWorkspace implements Workspace {
   #tell(outcome: Outcome): void {
     const { events } = this.#init
     if (outcome.nodes.length > 0) events.emit('tree', { nodes: outcome.nodes })
-    if (outcome.texts.length > 0) events.emit('text', { nodes: outcome.texts })
+    if (outcome.texts.length > 0) events.emit('text', { files: outcome.texts })
     for (const { entry, author, reason } of outcome.voids) {
       const message = `a change of author ${shortId(author)} (entry ${shortId(entry)}) is void: ${reason}`
       events.emit('warning', { code: 'void-change', message })

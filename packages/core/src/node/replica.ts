@@ -22,7 +22,7 @@ import { blobsOf, groupUnits } from './entry-groups.js'
 import { identityRow, newAuthor } from './identity.js'
 import type { Identity } from './identity.js'
 import { Turns } from './turns.js'
-import type { DocVersion, LocalChange, LocalResult, TextState } from './workspace-types.js'
+import type { DocVersion, LocalChange, LocalResult, TextChange, TextState } from './workspace-types.js'
 
 /** Client ids of this run start at a random number: no other run of this author, not even on a copied store, uses them. */
 const NONCE_BYTES = 6
@@ -42,7 +42,7 @@ export interface ReplicaInit {
 export interface Outcome {
   readonly staged: Staged
   readonly nodes: readonly NodeId[]
-  readonly texts: readonly NodeId[]
+  readonly texts: readonly TextChange[]
   readonly voids: Applied['voids']
 }
 
@@ -134,6 +134,14 @@ export class Replica {
     })
   }
 
+  async countChanges(docs: readonly DocId[]): Promise<readonly number[]> {
+    return await this.#job(async (batch) => {
+      const counts: number[] = []
+      for (const doc of docs) counts.push((await this.applier.documents.row(batch, doc)).count)
+      return counts
+    })
+  }
+
   async readTextAt(doc: DocId, version: DocVersion): Promise<string> {
     return await this.#job(async (batch) => await this.applier.documents.textAt(batch, doc, version))
   }
@@ -188,7 +196,7 @@ export class Replica {
       const applied = await this.#applier?.apply(batch, staged.accepted)
       if (batch.ops.length > 0) await this.#init.kv.commit(batch.ops)
       this.#init.log.adopt(staged)
-      return this.#outcome(staged, applied)
+      return await this.#outcome(batch, staged, applied)
     } catch (error) {
       this.#failed = error instanceof Error ? error : new Error(String(error))
       throw error
@@ -272,15 +280,17 @@ export class Replica {
     batch.add([identityRow(this.#identity)])
   }
 
-  #outcome(staged: Staged, applied: Applied | undefined): Outcome {
-    const tree = this.#applier?.tree
-    if (tree === undefined || applied === undefined) return { staged, nodes: [], texts: [], voids: [] }
-    const texts = new Set<NodeId>()
+  async #outcome(batch: Batch, staged: Staged, applied: Applied | undefined): Promise<Outcome> {
+    if (this.#applier === undefined || applied === undefined) return { staged, nodes: [], texts: [], voids: [] }
+    const { tree, documents } = this.#applier
+    const texts: TextChange[] = []
     for (const doc of applied.texts) {
       const node = tree.view.nodeOf(doc)
-      if (node !== undefined) texts.add(tree.view.get(node)?.node ?? node)
+      if (node === undefined) continue
+      const { count } = await documents.row(batch, doc)
+      texts.push({ node: tree.view.get(node)?.node ?? node, doc, changes: count })
     }
-    return { staged, nodes: tree.takeDirty(), texts: [...texts], voids: applied.voids }
+    return { staged, nodes: tree.takeDirty(), texts, voids: applied.voids }
   }
 }
 

@@ -13,6 +13,11 @@ export interface DocVersion {
   readonly plus: readonly number[]
 }
 
+/** Whether `version` holds all of a document that has so many changes. */
+export function isCurrent({ upTo, plus }: DocVersion, changes: number): boolean {
+  return upTo + plus.length >= changes
+}
+
 /** A file as a replica held it. */
 export interface SeenFile {
   readonly doc: DocId
@@ -51,6 +56,14 @@ export interface LocalResult {
   readonly version: DocVersion | undefined
 }
 
+/** A file whose text may have changed. */
+export interface TextChange {
+  readonly node: NodeId
+  readonly doc: DocId
+  /** How many changes the document has by now. */
+  readonly changes: number
+}
+
 export interface PeerInfo {
   readonly peer: string
   /** What the member calls itself, when known; hostile until shown escaped. */
@@ -64,8 +77,7 @@ export interface PeerInfo {
 export interface WorkspaceEvents {
   /** These nodes' path, existence, content kind or executable bit may have changed. */
   tree: { readonly nodes: readonly NodeId[] }
-  /** These files' text may have changed. */
-  text: { readonly nodes: readonly NodeId[] }
+  text: { readonly files: readonly TextChange[] }
   listening: { readonly addresses: readonly string[] }
   peer: { readonly peer: string; readonly name: string | undefined; readonly state: 'connected' | 'disconnected' | 'refused'; readonly reason?: string }
   /** Everything that the connected peers hold is held and applied here. */
@@ -115,6 +127,8 @@ export interface Workspace {
   start(): Promise<void>
   stop(): Promise<void>
   readText(doc: DocId): Promise<TextState>
+  /** How many changes each document has: cheap, no document is opened. */
+  countChanges(docs: readonly DocId[]): Promise<readonly number[]>
   /** The text at an earlier version. */
   readTextAt(doc: DocId, version: DocVersion): Promise<string>
   /**
