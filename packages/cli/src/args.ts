@@ -1,4 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { addRescue } from './args-rescue.js'
+import type { RescueRequest } from './args-rescue.js'
 import { UsageError } from './cli-error.js'
 
 /** What `join` and `hold` share. */
@@ -28,6 +30,7 @@ export type Request =
   | { readonly command: 'log'; readonly path?: string; readonly limit: number; readonly json: boolean }
   | { readonly command: 'confirm'; readonly folder?: string }
   | { readonly command: 'stop'; readonly folder?: string }
+  | RescueRequest
   | { readonly command: 'completion'; readonly shell: Shell }
   /** Help or version: printed as it is. */
   | { readonly command: 'text'; readonly text: string }
@@ -83,6 +86,7 @@ function buildProgram(version: string): { program: Command; taken: () => Request
   addRunning(program, take)
   addLinks(program, take)
   addQuestions(program, take)
+  addRescue(program, take, positive)
   return { program, taken: () => request }
 }
 

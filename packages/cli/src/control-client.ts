@@ -2,7 +2,7 @@ import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { FailureError } from './cli-error.js'
 import { controlPath, isTrusted } from './control-path.js'
-import { CONTROL_TIMEOUT_MS, MAX_RESPONSE_CHARS, parseResponse } from './control-protocol.js'
+import { MAX_RESPONSE_CHARS, parseResponse, timeoutOf } from './control-protocol.js'
 import type { ControlAnswers, ControlRequest } from './control-protocol.js'
 import { readLine } from './read-line.js'
 
@@ -17,7 +17,7 @@ export async function askRunning<Ask extends ControlRequest>(storeDirectory: str
   const socket = await connected(path)
   if (socket === undefined) return undefined
   try {
-    socket.setTimeout(CONTROL_TIMEOUT_MS, () => socket.destroy())
+    socket.setTimeout(timeoutOf(request), () => socket.destroy())
     socket.on('error', () => undefined)
     socket.write(`${JSON.stringify(request)}\n`)
     const response = parseResponse((await readLine(socket, MAX_RESPONSE_CHARS)) ?? '')

@@ -1,5 +1,6 @@
-import type { HistoryItem, PeerInfo, WorkspaceStatus } from '@collab/core'
-import type { FolderStatus } from '@collab/folder'
+import type { DeletedFile, HistoryItem, PastPoint, PeerInfo, WorkspaceStatus } from '@collab/core'
+import type { FolderStatus, RestoreLine } from '@collab/folder'
+import type { When } from './when.js'
 
 /*
  * One request and one answer per connection, each one line of JSON.
@@ -11,6 +12,10 @@ export type ControlRequest =
   | { readonly ask: 'confirm' }
   | { readonly ask: 'addresses' }
   | { readonly ask: 'stop' }
+  | { readonly ask: 'deleted' }
+  | { readonly ask: 'text'; readonly path: string; readonly at?: PastPoint }
+  | { readonly ask: 'restore'; readonly path: string; readonly at?: When; readonly dryRun: boolean }
+  | { readonly ask: 'empty-trash' }
 
 export interface StatusAnswer {
   readonly workspace: WorkspaceStatus
@@ -23,6 +28,10 @@ export interface ControlAnswers {
   readonly confirm: { readonly confirmed: boolean }
   readonly addresses: readonly string[]
   readonly stop: true
+  readonly deleted: readonly DeletedFile[]
+  readonly text: string
+  readonly restore: readonly RestoreLine[]
+  readonly 'empty-trash': { readonly removed: number; readonly keptBytes: number }
 }
 
 export type ControlResponse = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly message: string }
@@ -33,6 +42,12 @@ export const MAX_REQUEST_CHARS = 16_384
 export const MAX_RESPONSE_CHARS = 64 * 1024 * 1024
 /** The other end is on this machine; one that says nothing for this long is stuck. */
 export const CONTROL_TIMEOUT_MS = 10_000
+/** Restoring ten thousand files on a slow disk; both ends hold the connection as long. */
+export const LONG_TIMEOUT_MS = 10 * 60_000
+
+export function timeoutOf({ ask }: ControlRequest): number {
+  return ask === 'restore' ? LONG_TIMEOUT_MS : CONTROL_TIMEOUT_MS
+}
 
 export type { HistoryItem, PeerInfo }
 
@@ -40,8 +55,10 @@ export type { HistoryItem, PeerInfo }
 export function parseRequest(line: string): ControlRequest | undefined {
   const value = parseJson(line)
   if (typeof value !== 'object' || value === null) return undefined
-  const { ask, path, limit } = value as Record<string, unknown>
+  const { ask, path, limit, at, dryRun } = value as Record<string, unknown>
   switch (ask) {
+    case 'deleted':
+    case 'empty-trash':
     case 'status':
     case 'confirm':
     case 'addresses':
@@ -50,9 +67,28 @@ export function parseRequest(line: string): ControlRequest | undefined {
     case 'log':
       if (typeof limit !== 'number' || !Number.isSafeInteger(limit) || limit < 1) return undefined
       return { ask, limit, ...(typeof path === 'string' && { path }) }
+    case 'text': {
+      const when = readWhen(at)
+      if (typeof path !== 'string' || when === null || (when !== undefined && 'trash' in when)) return undefined
+      return { ask, path, ...(when !== undefined && { at: when }) }
+    }
+    case 'restore': {
+      const when = readWhen(at)
+      if (typeof path !== 'string' || typeof dryRun !== 'boolean' || when === null) return undefined
+      return { ask, path, dryRun, ...(when !== undefined && { at: when }) }
+    }
     default:
       return undefined
   }
+}
+
+/** Null for what is none. */
+function readWhen(at: unknown): When | undefined | null {
+  if (at === undefined) return undefined
+  if (typeof at !== 'object' || at === null) return null
+  if ('time' in at && typeof at.time === 'number' && Number.isFinite(at.time)) return { time: at.time }
+  if ('version' in at && typeof at.version === 'string') return { version: at.version }
+  return 'trash' in at && typeof at.trash === 'string' ? { trash: at.trash } : null
 }
 
 export function parseResponse(line: string): ControlResponse | undefined {

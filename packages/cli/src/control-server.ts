@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
 import { describeError } from './cli-error.js'
 import { controlPath, prepareControlPath } from './control-path.js'
-import { CONTROL_TIMEOUT_MS, MAX_REQUEST_CHARS, parseRequest } from './control-protocol.js'
+import { CONTROL_TIMEOUT_MS, MAX_REQUEST_CHARS, parseRequest, timeoutOf } from './control-protocol.js'
 import type { ControlAnswers, ControlRequest, ControlResponse } from './control-protocol.js'
 import { readLine } from './read-line.js'
 
@@ -53,12 +53,13 @@ export class ControlServer {
     socket.on('error', () => undefined)
     socket.setTimeout(CONTROL_TIMEOUT_MS, () => socket.destroy())
     const line = await readLine(socket, MAX_REQUEST_CHARS)
-    if (line !== undefined) socket.end(`${JSON.stringify(await this.#answer(line))}\n`)
-    else socket.destroy()
+    if (line === undefined) return void socket.destroy()
+    const request = parseRequest(line)
+    if (request !== undefined) socket.setTimeout(timeoutOf(request))
+    socket.end(`${JSON.stringify(await this.#answer(request))}\n`)
   }
 
-  async #answer(line: string): Promise<ControlResponse> {
-    const request = parseRequest(line)
+  async #answer(request: ControlRequest | undefined): Promise<ControlResponse> {
     if (request === undefined) return { ok: false, message: 'the running process does not know this question; it may be another version' }
     try {
       return { ok: true, value: await this.#handle(request) }

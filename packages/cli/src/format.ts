@@ -87,6 +87,13 @@ export function progressBar(done: number, total: number, width: number): string 
   return '█'.repeat(filled) + '░'.repeat(width - filled)
 }
 
+/** Bytes as people say them: `812 B`, `4.2 KiB`, `1.0 GiB`. */
+export function fileSize(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`
+  const step = Math.min(4, Math.floor(Math.log2(bytes) / 10))
+  return `${(bytes / 1024 ** step).toFixed(1)} ${['B', 'KiB', 'MiB', 'GiB', 'TiB'][step] ?? ''}`
+}
+
 /** The last characters of a peer id tell peers apart; the first are the same for all. */
 export function shortPeer(peer: string): string {
   return peer.length <= 10 ? peer : `…${peer.slice(-8)}`

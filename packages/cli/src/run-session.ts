@@ -9,7 +9,7 @@ import { peerIdOf, usableAddresses } from './network-options.js'
 import { syncOnce } from './once.js'
 import type { Reporter } from './reporter.js'
 import { openSession } from './session.js'
-import type { Session, SessionInit } from './session.js'
+import type { NetworkInit, Session, SessionInit } from './session.js'
 import type { WarningEvent } from './json-events.js'
 import { show } from './show.js'
 import type { System } from './system.js'
@@ -68,7 +68,7 @@ function sessionInit({ system, storeId, keys, folder, options, addresses, notice
   }
 }
 
-export function networkOf({ peer, listen, mdns }: RunOptions, addresses: readonly string[]): SessionInit['network'] {
+export function networkOf({ peer, listen, mdns }: RunOptions, addresses: readonly string[]): NetworkInit {
   return { peers: [...new Set([...peer, ...usableAddresses(addresses)])], listen, mdns }
 }
 

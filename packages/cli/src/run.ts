@@ -41,6 +41,10 @@ async function dispatch(request: Request, system: System): Promise<ExitCode> {
       return await (await import('./commands/status.js')).peers(request, system)
     case 'log':
       return await (await import('./commands/log.js')).log(request, system)
+    case 'restore':
+      return await (await import('./commands/restore.js')).restore(request, system)
+    case 'trash':
+      return await (await import('./commands/trash.js')).trash(request, system)
     case 'confirm':
       return await (await import('./commands/tell-running.js')).confirm(request, system)
     case 'stop':

@@ -1,10 +1,10 @@
 import { createTransport, nodeCrypto, openStoreOrSetAside, openWorkspace, silentLogger, systemClock } from '@collab/core'
-import type { KvStore, Workspace, WorkspaceKeys } from '@collab/core'
+import type { KvStore, Workspace, WorkspaceInit, WorkspaceKeys } from '@collab/core'
 import { FolderSync, openFolder } from '@collab/folder'
 import type { FolderFs, Marker } from '@collab/folder'
+import { answer } from './answers.js'
 import { ChangeTeller } from './change-teller.js'
 import { FailureError, alreadyRunning, describeError } from './cli-error.js'
-import type { ControlAnswers, ControlRequest } from './control-protocol.js'
 import { ControlServer } from './control-server.js'
 import type { CollabEvent } from './json-events.js'
 import { giveMemoryBackAtRest } from './memory.js'
@@ -33,7 +33,8 @@ export interface SessionInit {
   readonly folder?: string
   /** The folder was joined before, and the store that knew it is gone. */
   readonly lostStore?: boolean
-  readonly network: NetworkInit
+  /** None to stay alone. */
+  readonly network?: NetworkInit
   readonly name: string
   readonly machine: string
   readonly tell: (event: CollabEvent) => void
@@ -45,6 +46,7 @@ export interface SessionInit {
 export interface Session {
   readonly workspace: Workspace
   readonly sync: FolderSync | undefined
+  readonly fs: FolderFs | undefined
   /** Everything durable, everything closed; may be called twice. */
   stop(): Promise<void>
 }
@@ -69,11 +71,12 @@ export async function openSession(init: SessionInit): Promise<Session> {
   relayWorkspace(init, workspace)
   if (sync !== undefined) relayFolder(init, sync, teller)
   opening.defer(giveMemoryBackAtRest())
-  const control = new ControlServer(init.storeDirectory, (request) => answer(request, workspace, sync, () => init.end()))
+  const folder = sync === undefined || fs === undefined ? undefined : { sync, fs }
+  const control = new ControlServer(init.storeDirectory, (request) => answer(request, { workspace, folder, end: () => init.end() }))
   opening.defer(() => control.stop())
   await startAll(init, { workspace, sync, control })
   const open = opening.move()
-  return { workspace, sync, stop: () => open.disposeAsync() }
+  return { workspace, sync, fs, stop: () => open.disposeAsync() }
 }
 
 interface Parts {
@@ -124,15 +127,9 @@ async function openOwnWorkspace(init: SessionInit, store: KvStore, fs: FolderFs 
     return fs === undefined || session === 0 || (isOurs && marker.session === session)
   }
   const { keys, name, machine, network } = init
-  const workspace = await openWorkspace({
-    keys,
-    store,
-    name,
-    machine,
-    continuous,
-    transport: (privateKey, handlers) =>
-      createTransport({ ...network, privateKey, handlers, crypto: nodeCrypto, discoveryKey: keys.discoveryKey })
-  })
+  const transport: WorkspaceInit['transport'] = (privateKey, handlers) =>
+    createTransport({ listen: [], peers: [], mdns: false, ...network, privateKey, handlers, crypto: nodeCrypto, discoveryKey: keys.discoveryKey })
+  const workspace = await openWorkspace({ keys, store, name, machine, continuous, ...(network !== undefined && { transport }) })
   return { workspace, isRolledBack }
 }
 
@@ -145,7 +142,7 @@ interface StoreFate {
 
 function folderSync(init: SessionInit, workspace: Workspace, fs: FolderFs, { isRolledBack, isLost }: StoreFate): FolderSync {
   const marker: Marker = { version: 1, workspace: workspace.id, store: init.storeId, session: workspace.session }
-  const mayMeetPeers = init.network.mdns || init.network.peers.length > 0
+  const mayMeetPeers = init.network !== undefined && (init.network.mdns || init.network.peers.length > 0)
   const joinWaitMs = isRolledBack || isLost ? REJOIN_WAIT_MS : JOIN_WAIT_MS
   return new FolderSync({ workspace, fs, marker, discardBases: isRolledBack, joinWaitMs: mayMeetPeers ? joinWaitMs : 0 })
 }
@@ -176,29 +173,4 @@ function relayFolder({ tell, end }: SessionInit, sync: FolderSync, teller: Chang
     tell({ type: 'warning', code, message })
     if (code === 'folder-failed' && ++failures === MAX_FOLDER_FAILURES) end(new FailureError(message.replace(' and is tried again', '')))
   })
-}
-
-async function answer(
-  request: ControlRequest,
-  workspace: Workspace,
-  sync: FolderSync | undefined,
-  end: () => void
-): Promise<ControlAnswers[ControlRequest['ask']]> {
-  switch (request.ask) {
-    case 'status':
-      return { workspace: workspace.status(), ...(sync !== undefined && { folder: sync.status() }) }
-    case 'log':
-      return await workspace.history({ limit: request.limit, ...(request.path !== undefined && { path: request.path }) })
-    case 'confirm': {
-      const waits = sync?.status().guard !== undefined
-      if (waits) await sync?.confirm()
-      return { confirmed: waits }
-    }
-    case 'addresses':
-      return workspace.status().listening
-    case 'stop':
-      // The answer goes out first.
-      setImmediate(end)
-      return true
-  }
 }

@@ -1,9 +1,12 @@
 export { isCurrent } from './node/workspace-types.js'
 export type {
+  DeletedFile,
   DocVersion,
   HistoryItem,
   LocalChange,
   LocalResult,
+  PastFile,
+  PastPoint,
   PeerInfo,
   SeenFile,
   TextChange,
@@ -19,6 +22,7 @@ export type { FileContent } from './log/change.js'
 export type { KvOp, KvRange, KvStore } from './base/kv.js'
 export { prefixRange } from './base/kv.js'
 export type { AuthorId, DocId, NodeId, WorkspaceId } from './base/ids.js'
+export { MIN_VERSION_CHARS } from './node/cut.js'
 export { ROOT_NODE, shortId } from './base/ids.js'
 export { MAX_DEPTH, MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_TEXT_BYTES } from './base/limits.js'
 export {

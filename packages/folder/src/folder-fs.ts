@@ -171,6 +171,8 @@ export interface FolderFs {
   /** Once, at start, after `onHeldChange` and before the first scan. */
   recover(): Promise<RecoverReport>
   trash(): Promise<readonly TrashItem[]>
+  /** Moves something out of the trash to a path; false when something is there already. */
+  takeFromTrash(id: HeldId, to: RelPath): Promise<boolean>
   /** Bytes that the trash held before and holds now. */
   purge(options?: PurgeOptions): Promise<{ readonly removed: number; readonly keptBytes: number }>
   /** @throws {CollabError} named MarkerDamagedError when it is there and cannot be read */

@@ -4,7 +4,7 @@ import { CollabError } from '@collab/core'
 import { diskReason, errorCode, forgetAnchors, openAnchor } from './anchor.js'
 import { lookAtPath } from './disk-fact.js'
 import { syncAndClose, syncDirectory, unlinkIfThere, writeNew } from './durable.js'
-import type { FolderFs, HeldChange, Hint, PlaceItem, PurgeOptions, ReadOptions, ReadResult, ReplaceOptions, ScanOptions } from './folder-fs.js'
+import type { FolderFs, HeldChange, HeldId, Hint, PlaceItem, PurgeOptions, ReadOptions, ReadResult, ReplaceOptions, ScanOptions } from './folder-fs.js'
 import { HeldInodes } from './held.js'
 import { Holders } from './holders.js'
 import type { IgnoreRules } from './ignore.js'
@@ -14,7 +14,7 @@ import { placeMany } from './place-many.js'
 import { recover } from './recover.js'
 import type { RelPath } from './rel-path.js'
 import { CONTROL_DIRECTORY } from './rel-path.js'
-import { makeDirectory, moveDirectory, moveFile, removeDirectory, removeFile, setExecutable } from './relocate.js'
+import { bringBack, makeDirectory, moveDirectory, moveFile, removeDirectory, removeFile, setExecutable } from './relocate.js'
 import { FolderMissingError, listDirectory, scanTree } from './scan.js'
 import type { DiskFact, Signature } from './signature.js'
 import { Spelling } from './spelling.js'
@@ -23,7 +23,7 @@ import { STUCK_REASON, StuckPaths } from './stuck.js'
 import { TEMP_DIRECTORY, TRASH_DIRECTORY, Trash } from './trash.js'
 import { startWatch } from './watch.js'
 import type { DiskContext } from './write.js'
-import { replaceFile, tempAnchor } from './write.js'
+import { replaceFile, syncParents, tempAnchor } from './write.js'
 
 /** The folder cannot be used as one. */
 export class FolderUnusableError extends CollabError {
@@ -196,6 +196,13 @@ class NodeFolderFs implements FolderFs {
 
   async trash() {
     return this.#context.trash.list()
+  }
+
+  async takeFromTrash(id: HeldId, to: RelPath) {
+    if (!bringBack(this.#context, id, to)) return false
+    this.#context.trash.drop(id)
+    await syncParents(this.#context, to)
+    return true
   }
 
   async purge(options?: PurgeOptions) {

@@ -1,7 +1,8 @@
 import { lstatSync, readFileSync, readdirSync, renameSync, statfsSync } from 'node:fs'
+import { systemClock } from '@collab/core'
 import type { Clock } from '@collab/core'
 import type { Anchor } from './anchor.js'
-import { openAnchor } from './anchor.js'
+import { errorCode, openAnchor } from './anchor.js'
 import { signatureOf } from './disk-fact.js'
 import { syncAndClose, unlinkIfThere, writeNew } from './durable.js'
 import type { HeldId, PurgeOptions, TrashItem } from './folder-fs.js'
@@ -145,6 +146,16 @@ export class Trash {
   #write(name: string, note: TrashNote): number {
     using trash = this.anchor()
     return writeNew(trash.entry(name), Buffer.from(encodeNote(note)))
+  }
+}
+
+/** What lies in the trash of the folder at `root`, oldest first; nothing where there is none. */
+export function readTrash(root: string): readonly TrashItem[] {
+  try {
+    return new Trash(root, systemClock).list()
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return []
+    throw error
   }
 }
 

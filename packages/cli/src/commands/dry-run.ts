@@ -95,6 +95,8 @@ function withRights(workspace: Workspace, rights: WorkspaceKeys['rights']): Work
     edit: (changes, rows) => workspace.edit(changes, rows),
     status: () => workspace.status(),
     history: (options) => workspace.history(options),
+    past: (point) => workspace.past(point),
+    deleted: () => workspace.deleted(),
     whenSynced: (options) => workspace.whenSynced(options)
   }
 }

@@ -8,6 +8,9 @@ import { dateTime, table } from '../format.js'
 import { show } from '../show.js'
 import type { System } from '../system.js'
 
+/** Enough of a version's name to tell it from a million others. */
+const SHOWN_VERSION_CHARS = 10
+
 /** Who changed what, and when; newest first. */
 export async function log(request: Extract<Request, { command: 'log' }>, system: System): Promise<ExitCode> {
   const { record, inside } = findStore(request.path, system)
@@ -24,6 +27,6 @@ export async function log(request: Extract<Request, { command: 'log' }>, system:
   }
 }
 
-function logRow({ time, name, author, what, path }: HistoryItem): readonly string[] {
-  return [dateTime(time), name === undefined ? author.slice(0, 8) : show(name), what, path === undefined ? '' : show(path)]
+function logRow({ entry, time, name, author, what, path }: HistoryItem): readonly string[] {
+  return [dateTime(time), entry.slice(0, SHOWN_VERSION_CHARS), name === undefined ? author.slice(0, 8) : show(name), what, path === undefined ? '' : show(path)]
 }

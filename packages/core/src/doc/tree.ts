@@ -171,6 +171,25 @@ export class Tree {
     return found !== undefined && groupOf(found).alive
   }
 
+  /** Where a node is, or was when it was last shown, by the nodes' own names; undefined for what was never made. */
+  lastPath(node: NodeId): string | undefined {
+    this.#refresh()
+    const found = this.#state.find(node)
+    if (found?.created === undefined) return undefined
+    const names: string[] = []
+    for (let at = groupOf(found); at !== this.#state.root; at = at.spot.parent) {
+      if (at.spot === undefined) return undefined
+      names.push(at.spot.name)
+    }
+    return names.reverse().join('/')
+  }
+
+  /** What a file holds, or held when it was last shown; undefined for a directory. */
+  lastContent(node: NodeId): FileContent | undefined {
+    const found = this.#state.find(node)
+    return found === undefined ? undefined : groupOf(found).content.shown
+  }
+
   /** Other entries whose names a case-insensitive or normalising file system cannot tell from this one's, by name. */
   clashes(node: NodeId): readonly NodeId[] {
     return this.#entries.clashes(node)

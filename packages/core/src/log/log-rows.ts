@@ -2,7 +2,7 @@ import { concat } from '../base/bytes.js'
 import { CborFields, decodeCbor, encodeCbor } from '../base/cbor.js'
 import { StoreDamagedError } from '../base/errors.js'
 import { idBytes, parseAuthorId, parseEntryHash, type AuthorId, type EntryHash } from '../base/ids.js'
-import { type KvOp, type KvStore, sortableNumber } from '../base/kv.js'
+import { type KvOp, type KvStore, prefixRange, sortableNumber } from '../base/kv.js'
 import { decodeHeader, decodeHeaderRow, encodeHeaderRow, type Entry, type EntryHeader } from './entry.js'
 import { decodeHeads, encodeHeads, type Head } from './version-vector.js'
 
@@ -43,6 +43,12 @@ export class LogRows {
   async header(hash: EntryHash): Promise<EntryHeader | undefined> {
     const row = await this.#kv.get(HEADER, hash)
     return row === undefined ? undefined : decodeHeader(decodeHeaderRow(row).headerBytes)
+  }
+
+  /** Every header, those whose hash begins with `prefix`. */
+  async headers(prefix: string): Promise<ReadonlyMap<EntryHash, EntryHeader>> {
+    const rows = await this.#kv.scan(HEADER, prefixRange(prefix))
+    return new Map(rows.map(([hash, row]) => [parseEntryHash(hash), decodeHeader(decodeHeaderRow(row).headerBytes)]))
   }
 
   /** The entry, or undefined when it isn't held or its body was pruned. */

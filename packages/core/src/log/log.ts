@@ -122,6 +122,11 @@ export class Log {
     return await this.#rows.header(hash)
   }
 
+  /** All headers held, or those whose hash begins with `prefix`. */
+  async headers(prefix = ''): Promise<ReadonlyMap<EntryHash, EntryHeader>> {
+    return await this.#rows.headers(prefix)
+  }
+
   async position(hash: EntryHash): Promise<{ author: AuthorId; seq: number } | undefined> {
     const header = await this.#rows.header(hash)
     return header && { author: header.author, seq: header.seq }

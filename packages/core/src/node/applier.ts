@@ -2,13 +2,12 @@ import { CborFields, decodeCbor, encodeCbor } from '../base/cbor.js'
 import type { Crypto } from '../base/crypto.js'
 import { MalformedError, errorMessage } from '../base/errors.js'
 import { utf8 } from '../base/bytes.js'
-import { idBytes, opId, parseAuthorId, parseDocId, parseEntryHash, parseOpId } from '../base/ids.js'
+import { idBytes, opId, parseAuthorId, parseDocId, parseEntryHash } from '../base/ids.js'
 import type { AuthorId, DocId, EntryHash } from '../base/ids.js'
 import type { KvStore } from '../base/kv.js'
 import { sortableNumber } from '../base/kv.js'
 import { Tree } from '../doc/tree.js'
 import { shareMostLines } from '../doc/union-merge.js'
-import { decodeChanges, encodeChanges } from '../log/change.js'
 import type { AbsorbChange, Change, TreeChange } from '../log/change.js'
 import type { Entry, EntryHeader } from '../log/entry.js'
 import type { Batch } from './batch.js'
@@ -19,6 +18,7 @@ import { FirstTexts } from './first-texts.js'
 import { Members } from './members.js'
 import { newestSeq, Pasts, weightOf } from './past.js'
 import type { Cause, Past } from './past.js'
+import { TREE_TABLE, decodeTreeRow, encodeTreeRow } from './tree-row.js'
 
 export interface ApplierInit {
   readonly crypto: Crypto
@@ -81,7 +81,7 @@ export class Applier {
       const fields = new CborFields(decodeCbor(row), 2)
       this.#frontier.set(parseEntryHash(hash), { author: parseAuthorId(fields.bytes()), seq: fields.uint() })
     }
-    for (const [, row] of await kv.scan('tree')) this.#reapplyTree(row)
+    for (const [, row] of await kv.scan(TREE_TABLE)) this.#reapplyTree(row)
     for (const [key, row] of await kv.scan('touch')) {
       this.tree.touch(parseDocId(key.slice(0, 32)), parseAuthorId(key.slice(33)), new CborFields(decodeCbor(row), 1).uint())
     }
@@ -126,16 +126,16 @@ export class Applier {
     return await this.#pasts.includes(past, cause)
   }
 
-  /** Compares the first contents of files that collide, until the tree has all verdicts it asks for. */
-  async judge(batch: Batch): Promise<void> {
+  /** Compares the first contents of files that collide, until `tree` has all verdicts it asks for. */
+  async judge(batch: Batch, tree = this.tree): Promise<void> {
     for (;;) {
-      const pairs = this.tree.unjudged()
+      const pairs = tree.unjudged()
       if (pairs.length === 0) return
       for (const { a, b } of pairs) {
         const [first, second] = [await this.#firstText(batch, a), await this.#firstText(batch, b)]
-        if (first === undefined || second === undefined) this.tree.judge(a, b, 'separate')
-        else if (first === second) this.tree.judge(a, b, 'same')
-        else this.tree.judge(a, b, shareMostLines(first, second) ? 'merge' : 'separate')
+        if (first === undefined || second === undefined) tree.judge(a, b, 'separate')
+        else if (first === second) tree.judge(a, b, 'same')
+        else tree.judge(a, b, shareMostLines(first, second) ? 'merge' : 'separate')
       }
     }
   }
@@ -234,21 +234,16 @@ export class Applier {
     const reason = this.tree.apply({ id, author: from.author, seq: from.seq, change })
     if (reason !== undefined) return reason
     this.#firstTexts.note(id, from.author, from.seq, change)
-    const row = encodeCbor([idBytes(id), idBytes(from.author), from.seq, encodeChanges([change])])
-    batch.put('tree', sortableNumber(this.#treeRows++), row)
+    batch.put(TREE_TABLE, sortableNumber(this.#treeRows++), encodeTreeRow({ id, author: from.author, seq: from.seq, change }))
     return undefined
   }
 
   #reapplyTree(row: Uint8Array): void {
     this.#treeRows++
-    const fields = new CborFields(decodeCbor(row), 4)
-    const id = parseOpId(fields.bytes())
-    const author = parseAuthorId(fields.bytes())
-    const seq = fields.uint()
-    const [change] = decodeChanges(fields.bytes())
-    if (change?.kind !== 'tree' && change?.kind !== 'absorb') return
-    this.tree.apply({ id, author, seq, change })
-    this.#firstTexts.note(id, author, seq, change)
+    const op = decodeTreeRow(row)
+    if (op === undefined) return
+    this.tree.apply(op)
+    this.#firstTexts.note(op.id, op.author, op.seq, op.change)
   }
 
   async #applyAbsorb(batch: Batch, from: Provenance, change: AbsorbChange, texts: Set<DocId>): Promise<string | undefined> {

@@ -1,4 +1,4 @@
-import type { EntryHash } from '../base/ids.js'
+import type { EntryHash, NodeId } from '../base/ids.js'
 import type { Change, TreeChange } from '../log/change.js'
 import type { Entry } from '../log/entry.js'
 import type { Log } from '../log/log.js'
@@ -24,13 +24,25 @@ export async function readHistory(init: HistoryInit, options: { path?: string; l
   }
   for (const hash of init.applier.frontier.keys()) await add(hash)
   const items: HistoryItem[] = []
+  /** Where in `items` the change of a node stands that came next. */
+  const last = new Map<NodeId, number>()
   for (let read = 0; read < MAX_ENTRIES && items.length < limit; read++) {
     const newest = takeNewest(todo)
     if (newest === undefined) break
-    items.push(...itemsOf(init, newest).filter((item) => options.path === undefined || item.path === options.path))
+    for (const { node, ...item } of itemsOf(init, newest)) {
+      if (options.path !== undefined && !isAtOrBelow(item.path, options.path)) continue
+      const later = node === undefined ? undefined : last.get(node)
+      if (later !== undefined && item.what === 'deleted' && items[later]?.what === 'moved') items[later] = { ...items[later], what: 'restored' }
+      if (node !== undefined) last.set(node, items.length)
+      items.push(item)
+    }
     await add(newest.header.prev)
   }
   return items.slice(0, limit)
+}
+
+function isAtOrBelow(path: string | undefined, place: string): boolean {
+  return path !== undefined && (path === place || path.startsWith(`${place}/`))
 }
 
 function takeNewest(entries: Entry[]): Entry | undefined {
@@ -39,47 +51,55 @@ function takeNewest(entries: Entry[]): Entry | undefined {
   return entries.splice(at, 1)[0]
 }
 
-function itemsOf(init: HistoryInit, entry: Entry): readonly HistoryItem[] {
+interface Item extends HistoryItem {
+  readonly node: NodeId | undefined
+}
+
+function itemsOf(init: HistoryInit, entry: Entry): readonly Item[] {
   const { author, seq, time } = entry.header
-  const of = (what: HistoryItem['what'], path: string | undefined): HistoryItem => ({
+  const of = ({ what, path, node }: Described): Item => ({
+    entry: entry.hash,
     author,
     name: init.applier.members.get(author),
     seq,
     time,
     what,
-    path
+    path,
+    node
   })
   try {
     return init
       .changesOf(entry)
       .map((change) => describe(init.applier, change))
       .filter((item) => item !== undefined)
-      .map(({ what, path }) => of(what, path))
+      .map(of)
       .toReversed()
   } catch {
-    return [of('void', undefined)]
+    return [of({ what: 'void', path: undefined, node: undefined })]
   }
 }
 
-function describe(applier: Applier, change: Change): { what: HistoryItem['what']; path: string | undefined } | undefined {
-  const { view } = applier.tree
+type Described = Pick<Item, 'what' | 'path' | 'node'>
+
+function describe(applier: Applier, change: Change): Described | undefined {
+  const pathOf = (node: NodeId): string | undefined => applier.tree.view.get(node)?.path ?? applier.tree.lastPath(node)
   switch (change.kind) {
     case 'tree':
-      return { what: whatOf(change), path: view.get(change.node)?.path ?? change.create?.path }
+      return { what: whatOf(change), path: pathOf(change.node), node: change.node }
     case 'update':
     case 'derived':
     case 'import': {
-      const node = view.nodeOf(change.doc)
-      return { what: 'edited', path: node === undefined ? undefined : view.get(node)?.path }
+      const node = applier.tree.view.nodeOf(change.doc)
+      return { what: 'edited', path: node === undefined ? undefined : pathOf(node), node }
     }
     case 'absorb':
-      return { what: 'merged', path: view.get(change.winner)?.path }
+      return { what: 'merged', path: pathOf(change.winner), node: change.winner }
     case 'member':
-      return { what: 'joined', path: undefined }
+      return { what: 'joined', path: undefined, node: undefined }
     case 'malformed':
-      return { what: 'void', path: undefined }
+      return { what: 'void', path: undefined, node: undefined }
     case 'app':
-      return { what: 'edited', path: undefined }
+      return { what: 'edited', path: undefined, node: undefined }
     case 'seed':
     case 'unknown':
       return undefined

@@ -12,13 +12,18 @@ import type { Entry } from '../log/entry.js'
 import type { Log } from '../log/log.js'
 import type { Transport, TransportHandlers } from '../net/transport.js'
 import { readHistory } from './history.js'
+import { readDeleted, readPast } from './past-view.js'
+import type { PastViewInit } from './past-view.js'
 import type { Outcome, Replica } from './replica.js'
 import { SyncDriver } from './sync-driver.js'
 import type {
+  DeletedFile,
   DocVersion,
   HistoryItem,
   LocalChange,
   LocalResult,
+  PastFile,
+  PastPoint,
   TextState,
   Workspace,
   WorkspaceEvents,
@@ -157,6 +162,20 @@ export class LiveWorkspace implements Workspace {
   async history(options: { path?: string; limit?: number } = {}): Promise<readonly HistoryItem[]> {
     const { log, replica } = this.#init
     return await readHistory({ log, applier: replica.applier, changesOf: (entry) => replica.changesOf(entry) }, options)
+  }
+
+  async past(point: PastPoint): Promise<readonly PastFile[]> {
+    const { replica } = this.#init
+    return await replica.look(async (batch) => await readPast(this.#pastView, batch, point))
+  }
+
+  async deleted(): Promise<readonly DeletedFile[]> {
+    return await this.#init.replica.look(async () => await readDeleted(this.#pastView))
+  }
+
+  get #pastView(): PastViewInit {
+    const { store, log, replica } = this.#init
+    return { kv: store, log, applier: replica.applier }
   }
 
   async whenSynced(options: { signal?: AbortSignal } = {}): Promise<void> {

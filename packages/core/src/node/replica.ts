@@ -146,6 +146,11 @@ export class Replica {
     return await this.#job(async (batch) => await this.applier.documents.textAt(batch, doc, version))
   }
 
+  /** Runs a job that changes nothing, in its turn. */
+  async look<T>(job: (batch: Batch) => Promise<T>): Promise<T> {
+    return await this.#job(job)
+  }
+
   /** Marks the store as cleanly stopped; nothing may follow. */
   async close(): Promise<void> {
     await this.#turns.run(async () => {

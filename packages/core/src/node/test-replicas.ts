@@ -1,4 +1,5 @@
 import { systemClock } from '../base/clock.js'
+import type { Clock } from '../base/clock.js'
 import type { Crypto } from '../base/crypto.js'
 import type { AuthorId, DocId, EntryHash, NodeId } from '../base/ids.js'
 import type { KvStore } from '../base/kv.js'
@@ -27,16 +28,18 @@ export const keys = keysFromWriteKey(crypto, new Uint8Array(32).fill(9))
 export class TestReplica {
   readonly kv: KvStore
   readonly #author: Author
+  readonly #clock: Clock
   #replica: Replica | undefined
   #log: Log | undefined
 
-  private constructor(kv: KvStore, author: Author) {
+  private constructor(kv: KvStore, author: Author, clock: Clock) {
     this.kv = kv
     this.#author = author
+    this.#clock = clock
   }
 
-  static async open(): Promise<TestReplica> {
-    const test = new TestReplica(createMemoryStore(), newAuthor(crypto))
+  static async open(clock: Clock = systemClock): Promise<TestReplica> {
+    const test = new TestReplica(createMemoryStore(), newAuthor(crypto), clock)
     await test.reopen()
     return test
   }
@@ -60,7 +63,7 @@ export class TestReplica {
     const { kv } = this
     this.#log = await Log.open({ kv, crypto, workspace: keys.id })
     const identity = { author: this.#author, peerSeed: new Uint8Array(32), session: 1, clean: false, machine: 'test' }
-    this.#replica = await Replica.open({ kv, log: this.#log, crypto, clock: systemClock, keys, identity, name: 'test' })
+    this.#replica = await Replica.open({ kv, log: this.#log, crypto, clock: this.#clock, keys, identity, name: 'test' })
   }
 
   /** Everything that a person sees, and what is void. */

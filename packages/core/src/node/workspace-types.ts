@@ -1,8 +1,9 @@
-import type { AuthorId, DocId, NodeId, WorkspaceId } from '../base/ids.js'
+import type { AuthorId, DocId, EntryHash, NodeId, WorkspaceId } from '../base/ids.js'
 import type { Unsubscribe } from '../base/events.js'
 import type { KvOp, KvStore } from '../base/kv.js'
 import type { TextEdit } from '../base/text-diff.js'
 import type { TreeView } from '../doc/tree-view.js'
+import type { FileContent } from '../log/change.js'
 
 /**
  * A state of one document, meaningful in this store only: the first `upTo` changes in the order in which they
@@ -102,14 +103,43 @@ export interface WorkspaceStatus {
   readonly forks: number
 }
 
+/** A point in the past: claimed milliseconds since 1970, or the beginning of an entry's hash. */
+export type PastPoint = { readonly time: number } | { readonly version: string }
+
+/** One file or directory as it was shown at a point in the past. */
+export interface PastFile {
+  readonly node: NodeId
+  readonly path: string
+  readonly type: 'file' | 'directory'
+  readonly content: FileContent | undefined
+  readonly executable: boolean
+  /** Of a text, what it read then. */
+  readonly version: DocVersion | undefined
+}
+
+/** A file that is no longer shown. */
+export interface DeletedFile {
+  readonly node: NodeId
+  /** Where it was last. */
+  readonly path: string
+  readonly content: FileContent
+  /** The deletion: when it claims to be from, whose it is, and its entry. */
+  readonly time: number
+  readonly author: AuthorId
+  readonly name: string | undefined
+  readonly entry: EntryHash
+}
+
 /** One change as `collab log` shows it. */
 export interface HistoryItem {
+  /** Names the version that the change led to. */
+  readonly entry: EntryHash
   readonly author: AuthorId
   readonly name: string | undefined
   readonly seq: number
   /** Claimed milliseconds since 1970. */
   readonly time: number
-  readonly what: 'created' | 'edited' | 'moved' | 'deleted' | 'mode' | 'merged' | 'joined' | 'void'
+  readonly what: 'created' | 'edited' | 'moved' | 'deleted' | 'restored' | 'mode' | 'merged' | 'joined' | 'void'
   readonly path: string | undefined
 }
 
@@ -139,8 +169,16 @@ export interface Workspace {
    */
   edit(changes: readonly LocalChange[], rows?: (results: readonly LocalResult[]) => readonly KvOp[]): Promise<readonly LocalResult[]>
   status(): WorkspaceStatus
-  /** Newest first. */
+  /** Newest first; with `path`, of what is or last was there or below it. */
   history(options?: { readonly path?: string; readonly limit?: number }): Promise<readonly HistoryItem[]>
+  /**
+   * Everything that was shown at a point in the past, parents before children.
+   *
+   * @throws {CollabError} named UnknownVersionError
+   */
+  past(point: PastPoint): Promise<readonly PastFile[]>
+  /** Files that are no longer shown, newest deletion first. */
+  deleted(): Promise<readonly DeletedFile[]>
   /** Resolves when nothing is missing from any connected peer and each has confirmed holding everything of ours. */
   whenSynced(options?: { readonly signal?: AbortSignal }): Promise<void>
 }

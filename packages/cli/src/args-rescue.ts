@@ -1,0 +1,51 @@
+import { InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
+import { WHEN_HELP, parseWhen } from './when.js'
+
+export interface RestoreOptions {
+  readonly at?: string
+  readonly list: boolean
+  readonly all: boolean
+  readonly print: boolean
+  readonly dryRun: boolean
+  readonly limit: number
+  readonly json: boolean
+}
+
+/** Commands for what went wrong. */
+export type RescueRequest =
+  | ({ readonly command: 'restore'; readonly path?: string } & RestoreOptions)
+  | { readonly command: 'trash'; readonly folder?: string; readonly empty: boolean; readonly json: boolean }
+
+export function addRescue(program: Command, take: (request: RescueRequest) => void, positive: (value: string) => number): void {
+  program
+    .command('restore')
+    .description('bring back what was deleted or replaced, as an edit like any other')
+    .argument('[path]', 'a file or folder in a joined folder; default: what was deleted last here')
+    .option('--at <when>', WHEN_HELP, when)
+    .option('--list', 'list the versions of a file, or what was deleted below a folder', false)
+    .option('--all', 'the whole folder, as it was --at a time', false)
+    .option('--print', 'write the text to standard output, change nothing', false)
+    .option('--dry-run', 'print the plan, change nothing', false)
+    .option('--limit <count>', 'with --list at most this many lines', positive, 50)
+    .option('--json', 'one JSON object per line', false)
+    .action((path: string | undefined, options: RestoreOptions) => {
+      if (options.all && options.at === undefined) throw new InvalidArgumentError('--all needs --at <when>: how should the folder be again?')
+      take({ command: 'restore', ...(path !== undefined && { path }), ...options })
+    })
+  program
+    .command('trash')
+    .description('what was replaced or removed here and is kept aside for a while')
+    .argument('[folder]', 'default: here')
+    .option('--empty', 'delete all of it for good', false)
+    .option('--json', 'one JSON object per line', false)
+    .action((folder: string | undefined, options: { empty: boolean; json: boolean }) => {
+      take({ command: 'trash', ...(folder !== undefined && { folder }), ...options })
+    })
+}
+
+/** Kept as it was typed: what it means depends on the moment at which it is carried out. */
+function when(value: string): string {
+  if (parseWhen(value, 0) === undefined) throw new InvalidArgumentError(`give ${WHEN_HELP}`)
+  return value
+}

@@ -1,0 +1,74 @@
+import { appendFileSync, rmSync, writeFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { TestArea, treeOf, until, untilSame } from '../harness/cli-process.js'
+
+async function newLink(area: TestArea): Promise<string> {
+  const { stdout } = await area.run(['new', '--json'], { home: area.path('home-new') })
+  return (JSON.parse(stdout) as { write: string }).write
+}
+
+const lines = (stdout: string): readonly Record<string, unknown>[] =>
+  stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Record<string, unknown>]))
+
+describe('collab restore', () => {
+  it('[RST15] brings a deleted file back on every machine, with a running process and without', async () => {
+    await using area = new TestArea()
+    const link = await newLink(area)
+    area.folder('a')
+    const plan = area.path('a', 'plan.md')
+    writeFileSync(plan, 'one\n')
+    const first = await area.join(link, 'a')
+    const second = await area.join(link, 'b', ['--peer', first.address])
+    const both = [area.path('a'), area.path('b')]
+    await untilSame(both, (tree) => tree['plan.md'] === 'one\n')
+    appendFileSync(plan, 'two\n')
+    await untilSame(both, (tree) => tree['plan.md'] === 'one\ntwo\n')
+    rmSync(plan)
+    await untilSame(both, (tree) => !('plan.md' in tree))
+    const onB = { home: area.path('home-b') }
+    const listed = lines((await area.run(['restore', area.path('b', 'plan.md'), '--list', '--json'], onB)).stdout).filter(({ what }) => what !== undefined)
+    expect(listed.map(({ what }) => what)).toEqual(['deleted', 'edited', 'created'])
+    const early = String(listed[2]?.['entry']).slice(0, 10)
+    expect(await area.run(['restore', area.path('b', 'plan.md'), '--at', early, '--print'], onB)).toMatchObject({ code: 0, stdout: 'one\n' })
+    expect(await area.run(['restore', area.path('b', 'plan.md'), '--dry-run'], onB)).toMatchObject({ code: 0, stdout: 'bring back  plan.md\n1 to do; nothing was changed\n' })
+    expect(treeOf(area.path('b'))).toEqual({})
+    expect(await area.run(['restore', area.path('b', 'plan.md')], onB)).toMatchObject({ code: 0, stdout: expect.stringContaining('brought back  plan.md\n') })
+    await untilSame(both, (tree) => tree['plan.md'] === 'one\ntwo\n')
+
+    await second.stop()
+    expect(await area.run(['restore', area.path('b', 'plan.md'), '--at', early], onB)).toMatchObject({ code: 0, stderr: '' })
+    expect(treeOf(area.path('b'))).toEqual({ 'plan.md': 'one\n' })
+    const missing = await area.run(['restore', area.path('b', 'none.md')], onB)
+    expect(missing).toMatchObject({ code: 1, stderr: expect.stringMatching(/^collab: nothing is known of none\.md; .*\n$/) })
+    await area.join(link, 'b', ['--peer', first.address])
+    await untilSame(both, (tree) => tree['plan.md'] === 'one\n')
+  })
+
+  it('[RST16] shows and empties the trash; its names are escaped', async () => {
+    await using area = new TestArea()
+    const link = await newLink(area)
+    const name = 'gone\u202edm.txt'
+    area.folder('a')
+    writeFileSync(area.path('a', name), 'kept aside\n')
+    const first = await area.join(link, 'a')
+    const second = await area.join(link, 'b', ['--peer', first.address])
+    const both = [area.path('a'), area.path('b')]
+    await untilSame(both, (tree) => name in tree)
+    rmSync(area.path('a', name))
+    await untilSame(both, (tree) => !(name in tree))
+    const onB = { home: area.path('home-b'), cwd: area.path('b') }
+    const items = lines((await area.run(['trash', '--json'], onB)).stdout)
+    expect(items).toMatchObject([{ path: name, why: 'removed', size: 11 }])
+    expect((await area.run(['trash'], onB)).stdout).toContain('gone\\u{202e}dm.txt')
+    const out = await area.run(['restore', name, '--at', String(items[0]?.['id'])], onB)
+    expect(out).toMatchObject({ code: 0, stdout: expect.stringContaining('from the trash') })
+    await untilSame(both, (tree) => tree[name] === 'kept aside\n')
+    rmSync(area.path('a', name))
+    await until(() => treeOf(area.path('b'))[name] === undefined, 'the deletion')
+    const early = await area.run(['trash', '--empty'], onB)
+    expect(early).toMatchObject({ code: 0, stdout: '0 files deleted for good; 1 that a program may still have open stays for a minute\n' })
+    await second.stop()
+    expect(await area.run(['trash', '--empty'], onB)).toMatchObject({ code: 0, stdout: '1 file deleted for good\n' })
+    expect(await area.run(['trash'], onB)).toMatchObject({ code: 0, stdout: 'the trash is empty\n' })
+  })
+})
