@@ -32,6 +32,7 @@ export {
   ListenError,
   MalformedError,
   NotPermittedError,
+  RefusedChangeError,
   StoreDamagedError,
   StoreTooNewError,
   assertNever,
@@ -43,6 +44,9 @@ export { systemClock } from './base/clock.js'
 export type { Clock } from './base/clock.js'
 export { silentLogger } from './base/log.js'
 export type { Logger } from './base/log.js'
+export { joinWorkspace } from './node/node-join-workspace.js'
+export type { JoinOptions } from './node/node-join-workspace.js'
+export type { DocumentEvents, DocumentStatus, OpenDocument, OpenDocumentOptions } from './node/open-document.js'
 export { openWorkspace } from './node/workspace.js'
 export type { WorkspaceInit } from './node/workspace.js'
 export { nodeCrypto } from './node/node-crypto.js'

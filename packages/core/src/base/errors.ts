@@ -51,6 +51,13 @@ export class NotPermittedError extends CollabError {
   }
 }
 
+/** What was written in a live document is something that peers would not take. */
+export class RefusedChangeError extends CollabError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('RefusedChangeError', message, options)
+  }
+}
+
 /** A listen address is malformed, in use or not permitted. */
 export class ListenError extends CollabError {
   constructor(message: string, options?: ErrorOptions) {

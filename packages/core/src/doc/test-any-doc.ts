@@ -47,11 +47,11 @@ export function makeEdit(doc: Y.Doc, { kind, at, value }: AnyEdit): void {
     case 12:
       return rich.insert(place(rich, at), word, { bold: true })
     case 13:
-      return rich.format(place(rich, at), Math.min(3, rich.length - place(rich, at)), { color: value % 2 === 0 ? word : null })
+      return rich.format(place(rich, at), reach(rich, at, 3), { color: value % 2 === 0 ? word : null })
     case 14:
       return rich.insertEmbed(place(rich, at), { image: value })
     case 15:
-      return rich.length === 0 ? undefined : rich.delete(place(rich, at), Math.min(2, rich.length - place(rich, at)))
+      return rich.length === 0 ? undefined : rich.delete(place(rich, at), reach(rich, at, 2))
     case 16:
       return xml.insert(at % (xml.length + 1), [value % 2 === 0 ? new Y.XmlElement('p') : new Y.XmlText(word)])
     case 17:
@@ -65,9 +65,16 @@ export function makeEdit(doc: Y.Doc, { kind, at, value }: AnyEdit): void {
 
 /** A place that breaks no surrogate pair: Yjs would replace its halves, each side for itself. */
 function place(text: Y.Text, at: number): number {
-  const offset = at % (text.length + 1)
+  return whole(text, at % (text.length + 1))
+}
+
+function reach(text: Y.Text, at: number, length: number): number {
+  return whole(text, Math.min(place(text, at) + length, text.length)) - place(text, at)
+}
+
+function whole(text: Y.Text, offset: number): number {
   const units = text.toDelta().flatMap(({ insert }: { insert: unknown }) => (typeof insert === 'string' ? insert.split('') : ['']))
-  return (units[offset - 1] ?? '').isWellFormed() ? offset : offset - 1
+  return /[\ud800-\udbff]/.test(units[offset - 1] ?? '') ? offset - 1 : offset
 }
 
 function inMap(inner: unknown, value: number): void {
@@ -94,9 +101,16 @@ export function stateOf(doc: Y.Doc): unknown {
   return {
     pending: doc.store.pendingStructs ?? doc.store.pendingDs,
     snapshot: Buffer.from(Y.encodeSnapshot(Y.snapshot(doc))).toString('hex'),
-    map: JSON.stringify(doc.getMap('map').toJSON()),
-    list: JSON.stringify(doc.getArray('list').toJSON()),
-    rich: JSON.stringify(doc.getText('rich').toDelta()),
+    map: sorted(doc.getMap('map').toJSON()),
+    list: sorted(doc.getArray('list').toJSON()),
+    rich: sorted(doc.getText('rich').toDelta()),
     xml: doc.getXmlFragment('xml').toJSON()
   }
+}
+
+/** JSON whose keys are in order: Yjs keeps them in the order in which they came. */
+function sorted(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    inner instanceof Object && !Array.isArray(inner) ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1))) : inner
+  )
 }

@@ -5,7 +5,7 @@ import { sortableNumber } from '../base/kv.js'
 import { lowerMergeClient, seedClient } from '../doc/client-id.js'
 import { checkUpdate, updateRanges } from '../doc/gate.js'
 import type { UpdatingChange } from '../doc/gate.js'
-import { TextDocument, stepUpdate } from '../doc/text-document.js'
+import { TextDocument, Translations, stepUpdate } from '../doc/text-document.js'
 import type { DocStep } from '../doc/text-document.js'
 import type { Change, SeedChange } from '../log/change.js'
 import type { Batch } from './batch.js'
@@ -39,6 +39,16 @@ export interface DocumentsInit {
   readonly crypto: Crypto
   readonly changesOf: ChangesOf
   readonly isForked: (author: AuthorId) => boolean
+}
+
+/** What a document is made of from one of its steps on. */
+export interface DocUpdates {
+  readonly count: number
+  readonly updates: readonly Uint8Array[]
+  /** Differing structs overlap: only a document built anew from all updates, in this order, is right. */
+  readonly contested: boolean
+  /** Documents that absorbed this one. */
+  readonly into: readonly DocId[]
 }
 
 interface OpenDoc {
@@ -92,6 +102,34 @@ export class Documents {
     if (!verdict.ok) return verdict.reason
     await this.#append(batch, change.doc, stepOf(from, verdict.ranges), change)
     return undefined
+  }
+
+  /** Why peers would void one of `changes`, made by `author` on top of everything held; undefined when they would not. */
+  async faultOf(batch: Batch, author: AuthorId, changes: readonly UpdatingChange[]): Promise<string | undefined> {
+    const made: ClientRange[] = []
+    for (const change of changes) {
+      const { steps } = await this.#load(batch, change.doc)
+      const past = { clockOf: (client: number) => Math.max(clockOf(steps, client, () => true), ...made.filter((range) => range.client === client).map(({ to }) => to)) }
+      const verdict = checkUpdate(this.#crypto, change.doc, author, change, past)
+      if (!verdict.ok) return verdict.reason
+      made.push(...verdict.ranges)
+    }
+    return undefined
+  }
+
+  /** The Yjs updates of a document's steps from number `from` on, in an order in which each can be applied. */
+  async updatesFrom(batch: Batch, doc: DocId, from: number): Promise<DocUpdates> {
+    const row = await this.row(batch, doc)
+    const { count, contested, into } = row
+    if (from >= count) return { count, contested, into, updates: [] }
+    const open = await this.#load(batch, doc)
+    const translations = new Translations(this.#crypto, seedsOf(open))
+    const updates: Uint8Array[] = []
+    for (const step of contested ? [...open.steps].sort(canonicalOrder) : open.steps.slice(from)) {
+      const update = stepUpdate(this.#crypto, doc, await this.#docStep(open, step), seedsOf(open), translations)
+      if (update !== undefined) updates.push(update)
+    }
+    return { count, contested, into, updates }
   }
 
   /** From now on `loser` lives on inside `winner`: what it has now, and what comes. */

@@ -11,9 +11,11 @@ import type { WorkspaceKeys } from '../keys/workspace-keys.js'
 import type { Entry } from '../log/entry.js'
 import type { Log } from '../log/log.js'
 import type { Transport, TransportHandlers } from '../net/transport.js'
+import { DocumentOpener } from './document-opener.js'
 import { readHistory } from './history.js'
 import { readDeleted, readPast } from './past-view.js'
 import type { PastViewInit } from './past-view.js'
+import type { OpenDocument, OpenDocumentOptions } from './open-document.js'
 import type { Outcome, Replica } from './replica.js'
 import { SyncDriver } from './sync-driver.js'
 import type {
@@ -54,6 +56,7 @@ export class LiveWorkspace implements Workspace {
   readonly #driver: SyncDriver
   readonly #peers = new Map<string, { synced: boolean }>()
   readonly #waiters = new Set<() => void>()
+  readonly #documents: DocumentOpener
   #transport: Transport | undefined
   #cancelMerge: (() => void) | undefined
   #state: 'opened' | 'started' | 'stopped' = 'opened'
@@ -68,8 +71,14 @@ export class LiveWorkspace implements Workspace {
       receive: (entries) => this.#receive(entries),
       onSynced: (peer, synced) => this.#onSynced(peer, synced),
       onProgress: (received, expected) => init.events.emit('progress', { received, expected }),
+      onConfirmed: () => this.#wake(),
       onRefused: (peer, reason) => init.events.emit('peer', { peer, name: undefined, state: 'refused', reason }),
       onFailure: (error) => this.#onFailure(error)
+    })
+    this.#documents = new DocumentOpener({
+      ...init,
+      peers: { holdings: this.#driver.holdings, connected: () => [...this.#peers.keys()], changed: (signal) => this.#changed(signal) },
+      publish: (outcome) => this.#publish(outcome)
     })
   }
 
@@ -112,10 +121,23 @@ export class LiveWorkspace implements Workspace {
     if (this.#state === 'stopped') return
     this.#state = 'stopped'
     this.#cancelMerge?.()
+    await this.#documents.close()
     this.#driver.stop()
     await this.#transport?.stop()
     await this.#init.replica.close()
     await this.#init.store.close()
+  }
+
+  async openDoc(name: string, options?: OpenDocumentOptions): Promise<OpenDocument> {
+    return await this.#documents.openDoc(name, options)
+  }
+
+  async openText(path: string, options?: OpenDocumentOptions): Promise<OpenDocument> {
+    return await this.#documents.openText(path, options)
+  }
+
+  async documents(): Promise<readonly string[]> {
+    return await this.#documents.names()
   }
 
   async readText(doc: DocId): Promise<TextState> {
@@ -180,18 +202,22 @@ export class LiveWorkspace implements Workspace {
 
   async whenSynced(options: { signal?: AbortSignal } = {}): Promise<void> {
     const { signal } = options
-    while (!this.#allSynced()) {
-      signal?.throwIfAborted()
-      await new Promise<void>((resolve) => {
-        const wake = () => {
-          this.#waiters.delete(wake)
-          signal?.removeEventListener('abort', wake)
-          resolve()
-        }
-        this.#waiters.add(wake)
-        signal?.addEventListener('abort', wake)
-      })
-    }
+    while (!this.#allSynced()) await this.#changed(signal)
+  }
+
+  /** Resolves when something about the peers changed. */
+  async #changed(signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted()
+    await new Promise<void>((resolve) => {
+      const wake = () => {
+        this.#waiters.delete(wake)
+        signal?.removeEventListener('abort', wake)
+        resolve()
+      }
+      this.#waiters.add(wake)
+      signal?.addEventListener('abort', wake)
+    })
+    signal?.throwIfAborted()
   }
 
   #allSynced(): boolean {
@@ -205,6 +231,7 @@ export class LiveWorkspace implements Workspace {
         this.#peers.set(peer, { synced: false })
         events.emit('peer', { peer, name: undefined, state: 'connected' })
         this.#driver.joined(peer)
+        this.#wake()
       },
       left: (peer, reason) => {
         this.#peers.delete(peer)
@@ -249,6 +276,7 @@ export class LiveWorkspace implements Workspace {
     const { events } = this.#init
     if (outcome.nodes.length > 0) events.emit('tree', { nodes: outcome.nodes })
     if (outcome.texts.length > 0) events.emit('text', { files: outcome.texts })
+    if (outcome.docs.size > 0) this.#documents.pull()
     for (const { entry, author, reason } of outcome.voids) {
       const message = `a change of author ${shortId(author)} (entry ${shortId(entry)}) is void: ${reason}`
       events.emit('warning', { code: 'void-change', message })
@@ -277,5 +305,6 @@ export class LiveWorkspace implements Workspace {
 
   #wake(): void {
     for (const wake of this.#waiters) wake()
+    this.#documents.refresh()
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.js'
 import type { Crypto } from '../base/crypto.js'
-import { CollabError, NotPermittedError } from '../base/errors.js'
+import { CollabError, NotPermittedError, RefusedChangeError } from '../base/errors.js'
 import type { AuthorId, DocId, EntryHash, NodeId } from '../base/ids.js'
 import type { KvOp, KvStore } from '../base/kv.js'
 import { MAX_DEPS } from '../base/limits.js'
@@ -9,6 +9,7 @@ import { workspaceSigner } from '../keys/workspace-keys.js'
 import type { WorkspaceKeys } from '../keys/workspace-keys.js'
 import { encodeChanges } from '../log/change.js'
 import type { Change } from '../log/change.js'
+import type { UpdatingChange } from '../doc/gate.js'
 import { sealEntry } from '../log/entry.js'
 import type { Entry } from '../log/entry.js'
 import type { Log, Staged } from '../log/log.js'
@@ -18,6 +19,7 @@ import { Batch } from './batch.js'
 import { BodyReader } from './body-reader.js'
 import { Drafter } from './drafter.js'
 import type { Draft } from './drafter.js'
+import type { DocUpdates } from './documents.js'
 import { blobsOf, groupUnits } from './entry-groups.js'
 import { identityRow, newAuthor } from './identity.js'
 import type { Identity } from './identity.js'
@@ -43,7 +45,20 @@ export interface Outcome {
   readonly staged: Staged
   readonly nodes: readonly NodeId[]
   readonly texts: readonly TextChange[]
+  /** Documents that were changed, those without a file too. */
+  readonly docs: ReadonlySet<DocId>
   readonly voids: Applied['voids']
+}
+
+/** A Y.Doc that an app writes into: what it has to say is taken in the replica's turn. */
+export interface LiveSource {
+  readonly doc: DocId
+  /** Takes what is not saved yet, under the client id of the author so far. */
+  take(): readonly UpdatingChange[]
+  /** Another author signs from now on, so another client id is needed. */
+  changeAuthor(author: AuthorId): void
+  /** More of the document may be held. */
+  pull(): Promise<void>
 }
 
 /**
@@ -52,6 +67,7 @@ export interface Outcome {
  * further work and must be opened anew.
  */
 export class Replica {
+  readonly live = new Set<LiveSource>()
   readonly #init: ReplicaInit
   readonly #turns = new Turns()
   readonly #applier: Applier | undefined
@@ -99,8 +115,10 @@ export class Replica {
   async receive(entries: readonly Entry[]): Promise<Outcome> {
     return await this.#job(async (batch) => {
       const staged = await this.#init.log.stage(entries)
-      if (staged.accepted.some((entry) => entry.header.author === this.#identity.author.id)) this.#changeAuthor(batch)
-      return await this.#take(batch, staged)
+      const isRolledBack = staged.accepted.some((entry) => entry.header.author === this.#identity.author.id)
+      if (!isRolledBack) return await this.#take(batch, staged)
+      await this.#changeAuthor()
+      return await this.#take(batch, await this.#init.log.stage(entries))
     })
   }
 
@@ -125,6 +143,28 @@ export class Replica {
       const units = this.applier.tree.pendingAbsorbs().map(({ winner, loser }): Change[] => [{ kind: 'absorb', winner, loser }])
       return units.length === 0 ? undefined : await this.#append(batch, await this.#sealAll(units))
     })
+  }
+
+  /**
+   * Appends what `source` has to say to the own log; resolves when it is durable, with the count of its document's
+   * steps before and after. Undefined when there was nothing.
+   *
+   * @throws {RefusedChangeError} when every peer would void it; nothing was written.
+   */
+  async save(source: LiveSource): Promise<{ readonly outcome: Outcome; readonly before: number; readonly after: number } | undefined> {
+    this.#checkMayWrite()
+    return await this.#job(async (batch) => {
+      const changes = source.take()
+      if (changes.length === 0) return undefined
+      const { count } = await this.applier.documents.row(batch, source.doc)
+      const outcome = await this.#appendUpdates(batch, changes)
+      return { outcome, before: count, after: count + changes.length }
+    })
+  }
+
+  /** The Yjs updates of a document from its step `from` on. */
+  async updatesFrom(doc: DocId, from: number): Promise<DocUpdates> {
+    return await this.#job(async (batch) => await this.applier.documents.updatesFrom(batch, doc, from))
   }
 
   async readText(doc: DocId): Promise<TextState> {
@@ -187,6 +227,12 @@ export class Replica {
       this.applier.documents.forget()
       throw error
     }
+  }
+
+  async #appendUpdates(batch: Batch, changes: readonly UpdatingChange[]): Promise<Outcome> {
+    const reason = await this.applier.documents.faultOf(batch, this.#identity.author.id, changes)
+    if (reason !== undefined) throw new RefusedChangeError(`an edit cannot be shared: ${reason}`)
+    return await this.#append(batch, await this.#sealAll(changes.map((change) => [change])))
   }
 
   async #append(batch: Batch, entries: readonly Entry[]): Promise<Outcome> {
@@ -279,14 +325,23 @@ export class Replica {
     return deps
   }
 
-  /** Somebody holds more of our log than we do: this store was rolled back, and another author goes on from here. */
-  #changeAuthor(batch: Batch): void {
-    this.#identity = { ...this.#identity, author: newAuthor(this.#init.crypto) }
-    batch.add([identityRow(this.#identity)])
+  /**
+   * Somebody holds more of our log than we do: this store was rolled back, and another author goes on from here. What
+   * apps typed meanwhile stands under client ids of the author so far, so it still is that author's to sign.
+   */
+  async #changeAuthor(): Promise<void> {
+    const author = newAuthor(this.#init.crypto)
+    for (const source of this.live) {
+      const changes = source.take()
+      source.changeAuthor(author.id)
+      if (changes.length > 0) await this.#appendUpdates(new Batch(this.#init.kv), changes)
+    }
+    this.#identity = { ...this.#identity, author }
+    await this.#init.kv.commit([identityRow(this.#identity)])
   }
 
   async #outcome(batch: Batch, staged: Staged, applied: Applied | undefined): Promise<Outcome> {
-    if (this.#applier === undefined || applied === undefined) return { staged, nodes: [], texts: [], voids: [] }
+    if (this.#applier === undefined || applied === undefined) return { staged, nodes: [], texts: [], docs: new Set(), voids: [] }
     const { tree, documents } = this.#applier
     const texts: TextChange[] = []
     for (const doc of applied.texts) {
@@ -295,7 +350,7 @@ export class Replica {
       const { count } = await documents.row(batch, doc)
       texts.push({ node: tree.view.get(node)?.node ?? node, doc, changes: count })
     }
-    return { staged, nodes: tree.takeDirty(), texts, voids: applied.voids }
+    return { staged, nodes: tree.takeDirty(), texts, docs: applied.texts, voids: applied.voids }
   }
 }
 

@@ -31,6 +31,7 @@ class Stand {
       receive: (entries) => test.replica.receive(entries),
       onSynced: () => undefined,
       onProgress: () => undefined,
+      onConfirmed: () => undefined,
       onRefused: (_peer, reason) => this.refused.push(reason),
       onFailure: (error) => {
         throw error

@@ -11,6 +11,7 @@ import type { GossipVerdict, Transport } from '../net/transport.js'
 import { decodeMessage, encodeMessage } from '../sync/message.js'
 import { SyncMachine } from '../sync/sync-machine.js'
 import type { SyncEffect, SyncEvent } from '../sync/sync-types.js'
+import { Holdings } from './holdings.js'
 import type { Outcome } from './replica.js'
 
 export interface SyncDriverInit {
@@ -24,12 +25,15 @@ export interface SyncDriverInit {
   readonly onProgress: (received: number, expected: number) => void
   /** A peer was sent away for what it sent. */
   readonly onRefused: (peer: string, reason: string) => void
+  /** A peer said what it holds. */
+  readonly onConfirmed: () => void
   /** Storing failed: nothing more can be taken in. */
   readonly onFailure: (error: unknown) => void
 }
 
 /** Carries out what the sync machine decides: between the machine, the log and the transport. */
 export class SyncDriver {
+  readonly holdings = new Holdings()
   readonly #init: SyncDriverInit
   readonly #machine = new SyncMachine()
   #transport: Transport | undefined
@@ -55,12 +59,17 @@ export class SyncDriver {
   }
 
   left(peer: string): void {
+    this.holdings.left(peer)
     this.#handle({ type: 'disconnected', peer })
   }
 
   async frame(peer: string, frame: Uint8Array): Promise<void> {
     const message = decodeMessage(frame, (parts) => decodeEntry(this.#init.crypto, parts))
     this.#handle({ type: 'message', peer, message })
+    if ('digest' in message) {
+      this.holdings.confirmed(peer, message.digest)
+      this.#init.onConfirmed()
+    }
     await Promise.resolve()
   }
 
@@ -76,6 +85,7 @@ export class SyncDriver {
   /** The local log holds more than before. */
   grown(): void {
     const { vector, digest } = this.#init.log
+    this.holdings.grew(digest)
     this.#handle({ type: 'grown', vector, digest })
   }
 

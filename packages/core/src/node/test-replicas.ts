@@ -24,6 +24,9 @@ import { Replica } from './replica.js'
 export const crypto: Crypto = nodeCrypto
 export const keys = keysFromWriteKey(crypto, new Uint8Array(32).fill(9))
 
+/** What a store holds of a log and of what was applied. */
+const TABLES = ['header', 'body', 'chain', 'heads', 'meta', 'applied', 'waiting', 'frontier', 'tree', 'touch', 'member', 'void', 'past', 'doc', 'step', 'app']
+
 /** One replica over a store in memory. */
 export class TestReplica {
   readonly kv: KvStore
@@ -64,6 +67,16 @@ export class TestReplica {
     this.#log = await Log.open({ kv, crypto, workspace: keys.id })
     const identity = { author: this.#author, peerSeed: new Uint8Array(32), session: 1, clean: false, machine: 'test' }
     this.#replica = await Replica.open({ kv, log: this.#log, crypto, clock: this.#clock, keys, identity, name: 'test' })
+  }
+
+  /** The same author over a copy of the store as it is now. */
+  async copy(): Promise<TestReplica> {
+    const copy = new TestReplica(createMemoryStore(), this.#author, this.#clock)
+    for (const table of TABLES) {
+      await copy.kv.commit((await this.kv.scan(table)).map(([key, value]) => ({ table, key, value })))
+    }
+    await copy.reopen()
+    return copy
   }
 
   /** Everything that a person sees, and what is void. */

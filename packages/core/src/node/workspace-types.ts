@@ -3,6 +3,7 @@ import type { Unsubscribe } from '../base/events.js'
 import type { KvOp, KvStore } from '../base/kv.js'
 import type { TextEdit } from '../base/text-diff.js'
 import type { TreeView } from '../doc/tree-view.js'
+import type { OpenDocument, OpenDocumentOptions } from './open-document.js'
 import type { FileContent } from '../log/change.js'
 
 /**
@@ -156,6 +157,23 @@ export interface Workspace {
   on<Name extends keyof WorkspaceEvents>(name: Name, listener: (payload: WorkspaceEvents[Name]) => void): Unsubscribe
   start(): Promise<void>
   stop(): Promise<void>
+  /**
+   * Opens the document that this workspace's apps call `name` as a live Y.Doc, with any shared types. Nobody has to
+   * create it: whoever opens the same name has the same document, whenever they meet.
+   *
+   * @throws {NotPermittedError} with a blind link.
+   */
+  openDoc(name: string, options?: OpenDocumentOptions): Promise<OpenDocument>
+  /**
+   * Opens the text of a file as a live Y.Doc, whose `Y.Text` named `content` holds plain text. A file that is not there
+   * is created.
+   *
+   * @throws {NotPermittedError} with a blind link, or when the file is not there and nothing may be written.
+   * @throws {CollabError} named NotTextError for what is no text file.
+   */
+  openText(path: string, options?: OpenDocumentOptions): Promise<OpenDocument>
+  /** Names of the documents of apps that hold something. */
+  documents(): Promise<readonly string[]>
   readText(doc: DocId): Promise<TextState>
   /** How many changes each document has: cheap, no document is opened. */
   countChanges(docs: readonly DocId[]): Promise<readonly number[]>

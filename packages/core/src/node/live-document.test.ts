@@ -1,0 +1,234 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import * as Y from 'yjs'
+import { systemClock } from '../base/clock.js'
+import type { DocId } from '../base/ids.js'
+import { appDocumentId } from '../doc/node-id.js'
+import { anyEdit, makeEdit, stateOf, type AnyEdit } from '../doc/test-any-doc.js'
+import type { Entry } from '../log/entry.js'
+import { LiveDocument } from './live-document.js'
+import { crypto, TestReplica } from './test-replicas.js'
+
+const NAME = 'board'
+const BOARD = appDocumentId(crypto, NAME)
+const ORIGIN = { name: 'what others wrote' }
+const never = { ...systemClock, after: () => () => undefined }
+
+/** A replica with one live document, and what it has not sent yet. */
+class Peer {
+  readonly test: TestReplica
+  live: LiveDocument
+  outbox: Entry[] = []
+  errors: Error[] = []
+
+  private constructor(test: TestReplica, live: LiveDocument) {
+    this.test = test
+    this.live = live
+  }
+
+  static async open(doc: DocId = BOARD, name: string | undefined = NAME, y = new Y.Doc()): Promise<Peer> {
+    const test = await TestReplica.open()
+    const peer: Peer = new Peer(test, liveOn(test, doc, name, y, (entries) => peer.outbox.push(...entries)))
+    await peer.#start()
+    return peer
+  }
+
+  get y(): Y.Doc {
+    return this.live.y
+  }
+
+  async receive(entries: readonly Entry[]): Promise<void> {
+    await this.test.replica.receive(entries)
+    await this.live.pull()
+  }
+
+  /** The process ends, with what was not saved, and starts again over its store. */
+  async restart(): Promise<void> {
+    await this.test.reopen()
+    this.live = liveOn(this.test, this.live.doc, NAME, new Y.Doc(), (entries) => this.outbox.push(...entries))
+    await this.#start()
+  }
+
+  async #start(): Promise<void> {
+    this.live.on('error', (error) => this.errors.push(error))
+    await this.live.open()
+  }
+}
+
+function liveOn(test: TestReplica, doc: DocId, name: string | undefined, y: Y.Doc, send: (entries: readonly Entry[]) => void): LiveDocument {
+  const publish = (outcome: { staged: { accepted: readonly Entry[] } }): void => send(outcome.staged.accepted)
+  return new LiveDocument({ crypto, clock: never, replica: test.replica, doc, name, y, origin: ORIGIN, coalesceMs: 0, mayWrite: true, publish, onListenerError: () => undefined })
+}
+
+/** Gives everybody everything, until nobody has anything new: Yjs tidies up formats that it is shown. */
+async function settle(peers: readonly Peer[]): Promise<void> {
+  for (let rounds = 0; rounds < 6; rounds++) {
+    await exchange(peers)
+    if (peers.every(({ live, errors }) => live.isSaved || errors.length > 0)) return
+  }
+  throw new Error('never quiet')
+}
+
+async function exchange(peers: readonly Peer[]): Promise<void> {
+  for (const peer of peers) await peer.live.save()
+  const all = new Map((await Promise.all(peers.map((peer) => peer.test.entries()))).flat().map((entry) => [entry.hash, entry]))
+  for (const peer of peers) {
+    let left = [...all.values()]
+    while (left.length > 0) {
+      const before = left.length
+      const again: Entry[] = []
+      for (const entry of left) {
+        const { staged } = await peer.test.replica.receive([entry])
+        if (staged.accepted.length + staged.duplicates === 0) again.push(entry)
+      }
+      left = again
+      if (left.length === before) throw new Error('entries that never join')
+    }
+    await peer.live.pull()
+  }
+}
+
+type Act = { readonly peer: number; readonly what: 'edit' | 'save' | 'deliver' | 'undo' | 'restart'; readonly edit: AnyEdit; readonly pick: number }
+const act: fc.Arbitrary<Act> = fc.record({
+  peer: fc.nat(2),
+  what: fc.constantFrom('edit' as const, 'edit' as const, 'edit' as const, 'edit' as const, 'save' as const, 'deliver' as const, 'deliver' as const, 'undo' as const, 'restart' as const),
+  edit: anyEdit,
+  pick: fc.nat(1000)
+})
+
+describe('live documents', () => {
+  it('[EMB20] of any shared types on several peers converge, whatever is lost, late, repeated or restarted', async () => {
+    let [entries, undone, restarts] = [0, 0, 0]
+    await fc.assert(
+      fc.asyncProperty(fc.array(act, { minLength: 20, maxLength: 120 }), async (acts) => {
+        const peers = [await Peer.open(), await Peer.open(), await Peer.open()]
+        const undo = peers.map(({ y }) => new Y.UndoManager([y.getText('rich'), y.getMap('map'), y.getArray('list')], { captureTimeout: 0 }))
+        const wire: Entry[] = []
+        for (const { peer, what, edit, pick } of acts) {
+          const at = peers[peer]
+          if (at === undefined) continue
+          if (what === 'edit') at.y.transact(() => makeEdit(at.y, edit))
+          if (what === 'save') await at.live.save()
+          if (what === 'undo' && undo[peer]?.undo() != null) undone++
+          if (what === 'restart') {
+            await at.live.save()
+            await at.restart()
+            undo[peer] = new Y.UndoManager(at.y.getText('rich'))
+            restarts++
+          }
+          for (const from of peers) wire.push(...from.outbox.splice(0))
+          const sent = wire[pick % Math.max(1, wire.length)]
+          if (what === 'deliver' && sent !== undefined) await at.receive([sent])
+        }
+        await settle(peers)
+        entries += wire.length
+        const [first, ...others] = peers.map(({ y }) => stateOf(y))
+        expect(first).toMatchObject({ pending: null })
+        for (const other of others) expect(other).toEqual(first)
+        for (const { errors, test } of peers) expect([errors, test.replica.applier.voids]).toEqual([[], 0])
+        const fresh = await Peer.open()
+        for (const entry of await (peers[0] ?? fresh).test.entries()) await fresh.test.replica.receive([entry])
+        await settle([...peers, fresh])
+        expect(stateOf(fresh.y)).toEqual(first)
+      }),
+      { numRuns: 60 }
+    )
+    expect([entries > 100, undone > 50, restarts > 50]).toEqual([true, true, true])
+  })
+
+  it('[EMB21] write under a client id of their own, and what an app had typed before comes along', async () => {
+    const y = new Y.Doc()
+    y.getText('t').insert(0, 'before ')
+    const before = y.clientID
+    const ann = await Peer.open(BOARD, NAME, y)
+    expect(y.clientID).not.toBe(before)
+    y.getText('t').insert(7, 'and after')
+    const bob = await Peer.open()
+    await settle([ann, bob])
+    expect(bob.y.getText('t').toJSON()).toBe('before and after')
+    expect(new Set(bob.y.store.clients.keys())).toEqual(new Set([before, y.clientID]))
+  })
+
+  it('[EMB22] send what an observer writes while it is shown what others wrote', async () => {
+    const [ann, bob] = [await Peer.open(), await Peer.open()]
+    bob.y.getArray('list').observe((event) => {
+      if (event.transaction.origin !== ORIGIN) return
+      bob.y.getMap('map').set('seen', bob.y.getArray('list').length)
+      bob.y.getArray('list').delete(0)
+    })
+    ann.y.getArray('list').push(['one', 'two'])
+    await settle([ann, bob])
+    expect([ann.y.getMap('map').get('seen'), ann.y.getArray('list').toJSON()]).toEqual([2, ['two']])
+    expect(stateOf(ann.y)).toEqual(stateOf(bob.y))
+    bob.y.getMap('map').set('later', true)
+    await settle([ann, bob])
+    expect(ann.y.getMap('map').get('later')).toBe(true)
+  })
+
+  it('[EMB23] make one entry of what is typed between two saves, with the text in one piece', async () => {
+    const ann = await Peer.open()
+    for (const letter of 'hello world') ann.y.getText('t').insert(ann.y.getText('t').length, letter)
+    await ann.live.save()
+    const entries = await ann.test.entries()
+    expect(entries).toHaveLength(1)
+    const [, change] = ann.test.replica.changesOf(entries[0]!)
+    expect(change).toMatchObject({ kind: 'app', name: NAME })
+    expect(change?.kind === 'app' && Y.decodeUpdate(change.update).structs).toHaveLength(1)
+  })
+
+  it('[EMB24] cut what is too large for one entry', async () => {
+    const [ann, bob] = [await Peer.open(), await Peer.open()]
+    ann.y.getText('t').insert(0, '0123456789😀'.repeat(100_000))
+    await settle([ann, bob])
+    expect((await ann.test.entries()).length).toBeGreaterThan(3)
+    expect(bob.y.getText('t').toJSON()).toBe(ann.y.getText('t').toJSON())
+    ann.y.getText('t').insert(600_000, 'middle')
+    await settle([ann, bob])
+    expect(stateOf(bob.y)).toEqual(stateOf(ann.y))
+  })
+
+  it('[EMB25] keep what was typed when the store turns out to be an older copy, under the author that typed it', async () => {
+    const ann = await Peer.open()
+    ann.y.getText('t').insert(0, 'one ')
+    await ann.live.save()
+    const newer = await ann.test.copy()
+    const typed = liveOn(newer, BOARD, NAME, new Y.Doc(), () => undefined)
+    await typed.open()
+    typed.y.getText('t').insert(4, 'two ')
+    await typed.save()
+    const before = ann.y.clientID
+    ann.y.getText('t').insert(4, 'three ')
+    await ann.receive(await newer.entries())
+    expect(ann.y.clientID).not.toBe(before)
+    ann.y.getText('t').insert(ann.y.getText('t').length, 'four')
+    const bob = await Peer.open()
+    await settle([ann, bob])
+    expect(new Set(bob.y.getText('t').toJSON().split(' '))).toEqual(new Set(['four', 'one', 'three', 'two']))
+    expect(bob.test.replica.applier.voids).toBe(0)
+  })
+
+  it('[EMB26] refuse what peers would void, say so, and write nothing of it', async () => {
+    const ann = await Peer.open()
+    ann.y.getMap('__proto__').set('a', 1)
+    const bob = await Peer.open(appDocumentId(crypto, 'another'))
+    bob.y.getMap('m').set('a', 1)
+    await expect(bob.live.save()).rejects.toMatchObject({ name: 'RefusedChangeError' })
+    for (const { errors, live, test } of [ann, bob]) {
+      expect(errors).toMatchObject([{ name: 'RefusedChangeError' }])
+      expect([live.isSaved, await test.entries()]).toEqual([false, []])
+      await expect(live.save()).rejects.toMatchObject({ name: 'NotSavedError' })
+    }
+  })
+
+  it('[EMB27] refuse a Y.Doc that is attached already, and give it back when they are closed', async () => {
+    const ann = await Peer.open()
+    const second = liveOn(ann.test, BOARD, NAME, ann.y, () => undefined)
+    await expect(second.open()).rejects.toMatchObject({ name: 'AlreadyAttachedError' })
+    ann.y.getText('t').insert(0, 'kept')
+    await ann.live.close()
+    await ann.live.close()
+    const again = liveOn(ann.test, BOARD, NAME, ann.y, () => undefined)
+    await again.open()
+    expect([again.isSaved, ann.y.getText('t').toJSON()]).toEqual([true, 'kept'])
+  })
+})

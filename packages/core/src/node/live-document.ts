@@ -1,0 +1,275 @@
+import type * as Y from 'yjs'
+import type { Clock } from '../base/clock.js'
+import type { Crypto } from '../base/crypto.js'
+import { CollabError, NotPermittedError, RefusedChangeError, errorMessage } from '../base/errors.js'
+import { Emitter } from '../base/events.js'
+import type { AuthorId, DocId } from '../base/ids.js'
+import { TARGET_BODY_BYTES } from '../base/limits.js'
+import { IMPORT_END } from '../doc/client-id.js'
+import { leaseClient } from '../doc/client-lease.js'
+import type { ClientLease } from '../doc/client-lease.js'
+import type { UpdatingChange } from '../doc/gate.js'
+import { cutUpdate, joinUpdates } from '../doc/join-updates.js'
+import { decodeUpdate, encodeUpdate } from '../doc/update-codec.js'
+import type { DecodedUpdate } from '../doc/update-codec.js'
+import { applyAll, madeMeanwhile, ownContent } from '../doc/y-document.js'
+import type { DocUpdates } from './documents.js'
+import type { LiveSource, Outcome, Replica } from './replica.js'
+
+/** So much is not kept waiting for more. */
+const MAX_WAITING_BYTES = 64 * 1024
+
+export interface LiveDocumentInit {
+  readonly crypto: Crypto
+  readonly clock: Clock
+  readonly replica: Replica
+  readonly doc: DocId
+  /** Of an app's document; none for the text of a file. */
+  readonly name: string | undefined
+  readonly y: Y.Doc
+  /** Origin of the transactions that bring what others wrote. */
+  readonly origin: unknown
+  readonly coalesceMs: number
+  readonly mayWrite: boolean
+  readonly onListenerError: (error: unknown) => void
+  /** Tells peers and listeners what was saved. */
+  readonly publish: (outcome: Outcome) => void
+}
+
+export interface LiveEvents {
+  /** Everything in the Y.Doc is durable here, or no longer. */
+  saved: boolean
+  /** The Y.Doc writes under another client id. */
+  client: number
+  /** Nothing more is saved or taken in; the Y.Doc holds what it held. For a reader: an edit that stays in its Y.Doc. */
+  error: Error
+}
+
+/** Y.Docs that are attached: two would write under one client id. */
+const attached = new WeakSet<Y.Doc>()
+
+/**
+ * An app's Y.Doc as one more replica of a document. Its transactions become entries: the first after a pause at
+ * once, what follows within `coalesceMs` together. What others wrote is applied in the order in which it was here.
+ *
+ * Invariant: what is unsaved was made under the lease's client id, or is an existing history under uint32 ids.
+ */
+export class LiveDocument implements LiveSource {
+  readonly doc: DocId
+  readonly y: Y.Doc
+  readonly #init: LiveDocumentInit
+  readonly #events: Emitter<LiveEvents>
+  #lease: ClientLease
+  /** How many steps of the document are in the Y.Doc. */
+  #position = 0
+  #unsaved: DecodedUpdate[] = []
+  #unsavedBytes = 0
+  /** Taken for an entry that is not durable yet. */
+  #underWay = 0
+  #applying: readonly Uint8Array[] = []
+  #lastSave = -Infinity
+  #cancelTimer: (() => void) | undefined
+  #state: 'opening' | 'open' | 'closed' | 'failed' = 'opening'
+
+  constructor(init: LiveDocumentInit) {
+    this.#init = init
+    this.#events = new Emitter<LiveEvents>(init.onListenerError)
+    this.doc = init.doc
+    this.y = init.y
+    this.#lease = leaseClient(init.crypto, init.replica.identity.author.id, init.doc)
+  }
+
+  /** Everything in the Y.Doc is durable here. */
+  get isSaved(): boolean {
+    return this.#unsaved.length === 0 && this.#underWay === 0 && this.#state === 'open'
+  }
+
+  on<Name extends keyof LiveEvents>(name: Name, listener: (payload: LiveEvents[Name]) => void): () => void {
+    return this.#events.on(name, listener)
+  }
+
+  /** Brings the Y.Doc up to what is held here; what it held before becomes part of the document. */
+  async open(): Promise<void> {
+    if (attached.has(this.y)) throw new CollabError('AlreadyAttachedError', 'this Y.Doc is open already; use what that returned, or another Y.Doc')
+    attached.add(this.y)
+    try {
+      this.#begin(await this.#init.replica.updatesFrom(this.doc, 0))
+    } catch (error) {
+      attached.delete(this.y)
+      throw error
+    }
+  }
+
+  /** Resolves when everything that the Y.Doc holds now is durable here. */
+  async save(): Promise<void> {
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+    if (this.#state === 'failed') throw new CollabError('NotSavedError', 'this document failed before; open it again to go on')
+    if (this.isSaved || this.#state !== 'open') return
+    await this.#save()
+  }
+
+  /** Saves what is left and lets go of the Y.Doc. */
+  async close(): Promise<void> {
+    if (this.#state === 'closed') return
+    try {
+      if (this.#state === 'open') await this.save()
+    } finally {
+      this.#end('closed')
+    }
+  }
+
+  take(): readonly UpdatingChange[] {
+    if (this.#unsaved.length === 0) return []
+    const update = joinUpdates(this.#unsaved)
+    this.#unsaved = []
+    this.#unsavedBytes = 0
+    this.#underWay++
+    return this.#changesOf(update)
+  }
+
+  changeAuthor(author: AuthorId): void {
+    this.#lease = leaseClient(this.#init.crypto, author, this.doc)
+    this.#useLease()
+  }
+
+  async pull(): Promise<void> {
+    if (this.#state !== 'open') return
+    try {
+      const news = await this.#init.replica.updatesFrom(this.doc, this.#position)
+      if (this.#state === 'open') this.#apply(news)
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #begin(held: DocUpdates): void {
+    const { y } = this
+    const hadContent = y.store.clients.size > 0
+    const before = y.clientID
+    applyAll(y, held.updates, this.#init.origin)
+    this.#position = held.count
+    this.#state = 'open'
+    this.#init.replica.live.add(this)
+    // What observers wrote while they were shown the content counts too.
+    if (hadContent || y.store.clients.has(before)) this.#add(ownContent(y, held.updates))
+    this.#useLease()
+    y.on('update', this.#onUpdate)
+    y.on('destroy', this.#onDestroy)
+  }
+
+  #useLease(): void {
+    this.y.clientID = this.#lease.client
+    this.#events.emit('client', this.#lease.client)
+  }
+
+  /** Called by Yjs inside of the app's own transaction, where nothing may be thrown. */
+  readonly #onUpdate = (bytes: Uint8Array, origin: unknown): void => {
+    try {
+      const update = decodeUpdate(bytes, 'any')
+      this.#add(origin === this.#init.origin ? this.#meanwhile(update) : update, bytes.length)
+    } catch (error) {
+      this.#fail(new RefusedChangeError(`an edit cannot be shared: ${errorMessage(error)}`, { cause: error }))
+    }
+  }
+
+  #meanwhile(update: DecodedUpdate): DecodedUpdate {
+    const applied = this.#applying.map((part) => decodeUpdate(part, 'any'))
+    return madeMeanwhile(this.y, this.#lease.client, update, applied)
+  }
+
+  readonly #onDestroy = (): void => {
+    void this.close().catch((error: unknown) => this.#fail(error))
+  }
+
+  #add(update: DecodedUpdate, bytes = 0): void {
+    // Another provider may bring what a third one wrote: it is not ours to sign.
+    const structs = update.structs.filter(({ client }) => client === this.#lease.client || client < IMPORT_END)
+    if (structs.length === 0 && update.deletes.length === 0) return
+    if (!this.#init.mayWrite) return this.#refuse(structs.length > 0)
+    const wasSaved = this.isSaved
+    this.#unsaved.push({ structs, deletes: update.deletes })
+    this.#unsavedBytes += bytes
+    if (wasSaved) this.#events.emit('saved', false)
+    this.#schedule()
+  }
+
+  /** Deletions alone may be Yjs' own: every peer tidies up overlapping formats. */
+  #refuse(isEdit: boolean): void {
+    if (isEdit) this.#events.emit('error', new NotPermittedError('this link can read but not write: the edit stays in this Y.Doc only'))
+  }
+
+  #schedule(): void {
+    if (this.#state !== 'open') return
+    const { clock, coalesceMs } = this.#init
+    const isMuch = this.#unsavedBytes > MAX_WAITING_BYTES
+    if (this.#cancelTimer !== undefined && !isMuch) return
+    this.#cancelTimer?.()
+    const wait = isMuch ? 0 : Math.max(0, this.#lastSave + coalesceMs - clock.monotonic())
+    this.#cancelTimer = clock.after(wait, () => {
+      this.#cancelTimer = undefined
+      void this.#save().catch(() => undefined)
+    })
+  }
+
+  async #save(): Promise<void> {
+    this.#lastSave = this.#init.clock.monotonic()
+    try {
+      const saved = await this.#init.replica.save(this)
+      if (saved === undefined) return
+      if (this.#position === saved.before) this.#position = saved.after
+      this.#underWay = 0
+      this.#init.publish(saved.outcome)
+      if (this.isSaved) this.#events.emit('saved', true)
+    } catch (error) {
+      this.#fail(error)
+      throw error
+    }
+  }
+
+  /** An existing history first, then what is typed here on top of it. */
+  #changesOf({ structs, deletes }: DecodedUpdate): readonly UpdatingChange[] {
+    const history = structs.filter(({ client }) => client < IMPORT_END)
+    const own = structs.filter(({ client }) => client >= IMPORT_END)
+    const imports = history.length === 0 ? [] : [this.#change(null, { structs: history, deletes: [] })]
+    if (own.length === 0 && deletes.length === 0) return imports
+    return [...imports, ...cutUpdate({ structs: own, deletes }, TARGET_BODY_BYTES).map((part) => this.#change(this.#lease.nonce, part))]
+  }
+
+  #change(nonce: number | null, decoded: DecodedUpdate): UpdatingChange {
+    const { doc, name } = this.#init
+    const update = encodeUpdate(decoded)
+    if (name !== undefined) return { kind: 'app', doc, name, nonce, update }
+    return nonce === null ? { kind: 'import', doc, update } : { kind: 'update', doc, nonce, update }
+  }
+
+  #apply({ count, updates, contested, into }: DocUpdates): void {
+    if (contested) throw new CollabError('ContestedDocumentError', 'the log of a member forked in this document; open it again to see it as everyone does')
+    if (into.length > 0) throw new CollabError('MergedDocumentError', 'this text became part of another file of the same name; open the file again')
+    if (count <= this.#position) return
+    this.#position = count
+    this.#applying = updates
+    try {
+      applyAll(this.y, updates, this.#init.origin)
+    } finally {
+      this.#applying = []
+      // Yjs takes an observer's own writes in such a transaction for those of a stranger with the same id.
+      this.y.clientID = this.#lease.client
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#state !== 'open') return
+    this.#end('failed')
+    this.#events.emit('error', error instanceof Error ? error : new Error(String(error)))
+  }
+
+  #end(state: 'closed' | 'failed'): void {
+    this.#state = state
+    this.#cancelTimer?.()
+    this.#init.replica.live.delete(this)
+    this.y.off('update', this.#onUpdate)
+    this.y.off('destroy', this.#onDestroy)
+    attached.delete(this.y)
+  }
+}

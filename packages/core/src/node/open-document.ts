@@ -1,0 +1,57 @@
+import type * as Y from 'yjs'
+import type { Unsubscribe } from '../base/events.js'
+import type { DocId } from '../base/ids.js'
+
+/** How far what is in a document has come. */
+export interface DocumentStatus {
+  /** Everything in the Y.Doc is durable on this machine. */
+  readonly saved: boolean
+  /** Connected peers that hold everything that is saved here. */
+  readonly heldBy: readonly string[]
+  readonly connected: number
+  /** Why nothing more is saved or taken in. */
+  readonly error: Error | undefined
+}
+
+export interface DocumentEvents {
+  status: DocumentStatus
+  /**
+   * Nothing more is saved or taken in; the Y.Doc keeps what it holds. Open it again to go on. With a link that only
+   * reads: the edit just made is nobody else's, all else goes on.
+   */
+  error: Error
+  /** The client id under which the Y.Doc writes: awareness must use it too. */
+  client: number
+}
+
+export interface OpenDocumentOptions {
+  /** What it already holds becomes part of the document. @default a new Y.Doc */
+  readonly doc?: Y.Doc
+  /** `transaction.origin` of what others wrote. @default an object of the workspace */
+  readonly origin?: unknown
+  /**
+   * An edit after a pause is saved and sent at once; what follows within this time, in milliseconds, together. Each
+   * time costs about 400 bytes of log on every peer, for ever.
+   *
+   * @default 100
+   */
+  readonly coalesceMs?: number
+}
+
+/** A live Y.Doc: everything written into it is saved and shared, everything that others write appears in it. */
+export interface OpenDocument {
+  readonly id: DocId
+  readonly doc: Y.Doc
+  readonly status: DocumentStatus
+  on<Name extends keyof DocumentEvents>(name: Name, listener: (payload: DocumentEvents[Name]) => void): Unsubscribe
+  /**
+   * Resolves when what the Y.Doc holds now is durable here (`disk`), and also held by at least one peer or by all that
+   * are connected, one at least.
+   *
+   * @default to: 'disk'
+   */
+  flush(options?: { readonly to?: 'disk' | 'one-peer' | 'all-connected'; readonly signal?: AbortSignal }): Promise<void>
+  /** Saves what is left and lets go of the Y.Doc, which may be opened again. */
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}

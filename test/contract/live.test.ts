@@ -1,0 +1,120 @@
+import { encodeLink, joinWorkspace, keysFromWriteKey, nodeCrypto, shareAs } from '@collab/core'
+import type { JoinOptions, OpenDocument, Workspace } from '@collab/core'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+
+/** Live documents of real peers over real sockets on this machine. */
+
+const LOCAL: JoinOptions = { mdns: false, listen: ['/ip4/127.0.0.1/tcp/0'] }
+const opened: Workspace[] = []
+const folders: string[] = []
+let keys = keysFromWriteKey(nodeCrypto, nodeCrypto.randomBytes(32))
+
+afterEach(async () => {
+  for (const workspace of opened.splice(0)) await workspace.stop()
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true })
+  keys = keysFromWriteKey(nodeCrypto, nodeCrypto.randomBytes(32))
+})
+
+async function member(options: JoinOptions = {}, rights: 'write' | 'read' = 'write'): Promise<Workspace> {
+  const workspace = await joinWorkspace(encodeLink(nodeCrypto, shareAs(keys, rights), []), { ...LOCAL, ...options })
+  opened.push(workspace)
+  return workspace
+}
+
+/** Resolves when `holds`, looking after each update. */
+async function until({ doc }: OpenDocument, holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise<void>((resolve) => doc.once('update', () => resolve()))
+}
+
+describe('a live document', () => {
+  it('[EMB40] is the same Y.Doc on every peer that opens its name, and says who holds it', async () => {
+    const ann = await member({ name: 'Ann' })
+    const bob = await member({ name: 'Bob', peers: ann.status().listening })
+    const [a, b] = [await ann.openDoc('board'), await bob.openDoc('board')]
+    a.doc.getMap('todo').set('milk', true)
+    b.doc.getArray('list').push(['one'])
+    await until(b, () => b.doc.getMap('todo').get('milk') === true)
+    await until(a, () => a.doc.getArray('list').length === 1)
+    await a.flush({ to: 'all-connected' })
+    expect(a.status).toMatchObject({ saved: true, connected: 1, heldBy: [bob.status().peerId], error: undefined })
+    expect([await ann.documents(), await bob.documents()]).toEqual([['board'], ['board']])
+  })
+
+  it('[EMB41] is a text file of the tree too, merged with what others edit in it', async () => {
+    const ann = await member()
+    const bob = await member({ peers: ann.status().listening })
+    const a = await ann.openText('notes/plan.md')
+    a.doc.getText('content').insert(0, 'the plan\n')
+    await a.flush({ to: 'one-peer' })
+    const content = bob.tree.at('notes/plan.md')?.content
+    if (content?.kind !== 'text') throw new Error('not there')
+    const { version, text } = await bob.readText(content.doc)
+    expect(text).toBe('the plan\n')
+    await bob.edit([{ type: 'edit', doc: content.doc, base: version, edits: [{ at: 9, remove: 0, insert: 'by Bob\n' }], machine: false }])
+    a.doc.getText('content').insert(0, '# ')
+    await until(a, () => a.doc.getText('content').length === 18)
+    await a.flush({ to: 'one-peer' })
+    expect((await bob.readText(content.doc)).text).toBe('# the plan\nby Bob\n')
+    await expect(ann.openText('notes')).rejects.toMatchObject({ name: 'NotTextError' })
+  })
+
+  it('[EMB42] takes nothing into a text file that is not plain text, and says so', async () => {
+    const ann = await member()
+    const a = await ann.openText('a.md')
+    const errors: Error[] = []
+    a.on('error', (error) => errors.push(error))
+    a.doc.getText('content').insert(0, 'bold', { bold: true })
+    await expect(a.flush()).rejects.toMatchObject({ name: 'RefusedChangeError' })
+    expect([errors.length, a.status.saved]).toEqual([1, false])
+    const again = await ann.openText('a.md')
+    expect(again.doc.getText('content').toJSON()).toBe('')
+  })
+
+  it('[EMB43] is there again after a restart, and waits for no peer', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'collab-live-'))
+    folders.push(folder)
+    const file = join(folder, 'app.sqlite')
+    const first = await member({ file })
+    const before = await first.openDoc('board')
+    before.doc.getText('t').insert(0, 'kept')
+    await first.stop()
+    const second = await member({ file })
+    const after = await second.openDoc('board')
+    expect(after.doc.getText('t').toJSON()).toBe('kept')
+    expect(after.doc.clientID).not.toBe(before.doc.clientID)
+  })
+
+  it('[EMB44] shows a reader everything, and keeps the edits of a reader out', async () => {
+    const ann = await member()
+    const eve = await member({ peers: ann.status().listening }, 'read')
+    const [a, e] = [await ann.openDoc('board'), await eve.openDoc('board')]
+    const errors: Error[] = []
+    e.on('error', (error) => errors.push(error))
+    a.doc.getText('t').insert(0, 'for all')
+    await until(e, () => e.doc.getText('t').length === 7)
+    e.doc.getText('t').insert(0, 'not ')
+    a.doc.getText('t').insert(7, ' to read')
+    await until(e, () => e.doc.getText('t').length === 19)
+    expect(errors).toMatchObject([{ name: 'NotPermittedError' }])
+    expect(a.doc.getText('t').toJSON()).toBe('for all to read')
+  })
+
+  it('[EMB45] waits with a flush for a peer until there is one, or the caller gives up', async () => {
+    const ann = await member()
+    const a = await ann.openDoc('board')
+    a.doc.getMap('m').set('k', 1)
+    await a.flush()
+    expect(a.status).toMatchObject({ saved: true, heldBy: [], connected: 0 })
+    const gaveUp = new AbortController()
+    const never = a.flush({ to: 'one-peer', signal: gaveUp.signal })
+    gaveUp.abort()
+    await expect(never).rejects.toMatchObject({ name: 'AbortError' })
+    const held = a.flush({ to: 'one-peer' })
+    const bob = await member({ peers: ann.status().listening })
+    await held
+    expect((await bob.openDoc('board')).doc.getMap('m').get('k')).toBe(1)
+  })
+})
