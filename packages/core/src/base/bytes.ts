@@ -1,14 +1,18 @@
 /** Byte helpers that run the same in Node and in the browser. */
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+const DIGITS = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0))
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Lower-case hexadecimal of `bytes`. */
+/** Lower-case hexadecimal of `bytes`; decoded in one piece, because a string made of pieces keeps them all in memory. */
 export function toHex(bytes: Uint8Array): string {
-  let out = ''
-  for (const byte of bytes) out += HEX[byte]
-  return out
+  const out = new Uint8Array(bytes.length * 2)
+  let at = 0
+  for (const byte of bytes) {
+    out[at++] = DIGITS[byte >> 4] ?? 0
+    out[at++] = DIGITS[byte & 15] ?? 0
+  }
+  return decoder.decode(out)
 }
 
 /**

@@ -51,7 +51,8 @@ export const ROOT_NODE: NodeId = parseNodeId('00'.repeat(16))
 
 /** The id of change number `index` of an entry. */
 export function opId(entry: EntryHash, index: number): OpId {
-  return parseOpId(entry.slice(0, 32) + index.toString(16).padStart(4, '0'))
+  // Joined, not added: the tree keeps many of these, and a sum keeps its parts.
+  return parseOpId([entry.slice(0, 32), index.toString(16).padStart(4, '0')].join(''))
 }
 
 /** The first characters of an id, for people and logs. */

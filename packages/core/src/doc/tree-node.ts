@@ -22,7 +22,8 @@ export interface Creation {
 /** A document as far as the tree knows it. */
 export interface TreeDoc {
   readonly id: DocId
-  readonly touches: Touches
+  /** Undefined until it is edited. */
+  touches: Touches | undefined
   /** Nodes that hold it or ever did, in the order of their ids. */
   readonly nodes: TreeNode[]
 }
@@ -49,7 +50,7 @@ export interface Spot {
  * an operation may come again.
  */
 export class Register<T> {
-  readonly #values: { readonly op: OpId; readonly value: T }[] = []
+  #values: readonly { readonly op: OpId; readonly value: T }[] = []
   #replaced: Set<OpId> | undefined
 
   /** Current values, the one shown (greatest operation id) first. */
@@ -62,15 +63,12 @@ export class Register<T> {
   }
 
   assign(op: OpId, { value, replaces }: Assign<T>): void {
-    for (const old of replaces) {
-      this.#replaced ??= new Set()
-      this.#replaced.add(old)
-      const at = this.#values.findIndex((current) => current.op === old)
-      if (at >= 0) this.#values.splice(at, 1)
-    }
-    if (this.#replaced?.has(op) === true || this.#values.some((current) => current.op === op)) return
-    const before = this.#values.findIndex((current) => current.op < op)
-    this.#values.splice(before < 0 ? this.#values.length : before, 0, { op, value })
+    for (const old of replaces) this.#replaced = (this.#replaced ?? new Set()).add(old)
+    const kept = replaces.length === 0 ? this.#values : this.#values.filter((current) => !replaces.includes(current.op))
+    if (this.#replaced?.has(op) === true || kept.some((current) => current.op === op)) return void (this.#values = kept)
+    const before = kept.findIndex((current) => current.op < op)
+    // A new array is as long as it must be; one that grows has room for 16 more, in each of tens of thousands.
+    this.#values = kept.toSpliced(before < 0 ? kept.length : before, 0, { op, value })
   }
 }
 

@@ -53,10 +53,10 @@ export class TreeShape {
   #choicesOf(node: TreeNode): readonly Choice[] {
     const { created } = node
     if (created === undefined) return []
-    const choices = node.place.values.map(({ op, value }) => ({ parent: this.#nodeOf(value.parent), name: value.name, op }))
-    choices.push({ parent: this.#nodeOf(created.place.parent), name: created.place.name, op: created.op })
-    choices.push({ parent: this.#root, name: choices[0]?.name ?? created.place.name, op: created.op })
-    return choices
+    const places = node.place.values.map(({ op, value }) => ({ parent: this.#nodeOf(value.parent), name: value.name, op }))
+    const { op, place } = created
+    const born = { parent: this.#nodeOf(place.parent), name: place.name, op }
+    return places.concat(born, { parent: this.#root, name: places[0]?.name ?? place.name, op })
   }
 
   /**

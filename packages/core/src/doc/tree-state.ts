@@ -67,7 +67,7 @@ export class TreeState {
   /** An entry edited `doc`. */
   touch(id: DocId, author: AuthorId, seq: number): void {
     const doc = this.#doc(id)
-    raise(doc.touches, author, seq)
+    raise((doc.touches ??= new Map()), author, seq)
     // A node that nobody deleted stays alive whatever happens.
     for (const node of doc.nodes) if (node.covered !== undefined || node.into !== undefined) this.#changed.add(node)
   }
@@ -127,7 +127,7 @@ export class TreeState {
   #doc(id: DocId): TreeDoc {
     const known = this.#docs.get(id)
     if (known !== undefined) return known
-    const doc: TreeDoc = { id, touches: new Map(), nodes: [] }
+    const doc: TreeDoc = { id, touches: undefined, nodes: [] }
     this.#docs.set(id, doc)
     return doc
   }
@@ -150,7 +150,7 @@ export function groupMembers(node: TreeNode): readonly TreeNode[] {
 /** Adds every touch of `node` and of the documents it ever held. */
 export function addTouches(to: Touches, node: TreeNode): void {
   for (const [author, seq] of node.touches) raise(to, author, seq)
-  for (const doc of node.docs) for (const [author, seq] of doc.touches) raise(to, author, seq)
+  for (const doc of node.docs) for (const [author, seq] of doc.touches ?? []) raise(to, author, seq)
 }
 
 /**
@@ -190,8 +190,8 @@ function isGroupAlive(winner: TreeNode): boolean {
 }
 
 function isUncovered(node: TreeNode, covered: Touches): boolean {
-  const beyond = (touches: Touches): boolean => {
-    for (const [author, seq] of touches) if (seq > (covered.get(author) ?? -1)) return true
+  const beyond = (touches: Touches | undefined): boolean => {
+    for (const [author, seq] of touches ?? []) if (seq > (covered.get(author) ?? -1)) return true
     return false
   }
   if (beyond(node.touches)) return true
