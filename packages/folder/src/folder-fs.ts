@@ -167,6 +167,8 @@ export interface FolderFs {
   setExecutable(path: RelPath, executable: boolean, options: { readonly expect: Signature }): Promise<ExecutableResult>
   /** Resolves when every directory is watched; the result stops it. */
   watch(onHint: (hint: Hint) => void, ignore: IgnoreRules): Promise<() => Promise<void>>
+  /** Resolves when all that happened on the disk before the call was hinted at, as far as it is watched. */
+  caughtUp(): Promise<void>
   onHeldChange(listener: (change: HeldChange) => void): Unsubscribe
   /** Once, at start, after `onHeldChange` and before the first scan. */
   recover(): Promise<RecoverReport>

@@ -3,7 +3,7 @@ import { systemClock } from '@collab/core'
 import { describe, expect, it } from 'vitest'
 import { decodeRow, encodeRow } from './base-row.js'
 import { eventually } from './testing/disk-harness.js'
-import { Wire, alike, matches, testPeer } from './testing/workspace-harness.js'
+import { alike, lateFolder, matches, testPeer, Wire } from './testing/workspace-harness.js'
 import type { TestPeer } from './testing/workspace-harness.js'
 
 const named = (peer: TestPeer, name: string): readonly unknown[] => peer.events.filter((event) => event.name === name).map(({ payload }) => payload)
@@ -170,6 +170,22 @@ describe('two folders', () => {
     wire.join()
     await matches(a, { 'z.md': 'alpha\nbeta\ngamma\n' })
     await matches(b, { 'z.md': 'alpha\nbeta\ngamma\n' })
+  })
+
+  it('[SYNC34] a moved directory whose news come late is moved, with the edit that a peer made meanwhile', async () => {
+    const wire = new Wire()
+    const folder = await lateFolder()
+    await using a = await testPeer({ wire, folder, files: { 'd/x.md': 'x one\nx two\n', 'd/y.md': 'y one\ny two\n' } })
+    await using b = await testPeer({ wire })
+    await matches(b, { 'd/x.md': 'x one\nx two\n', 'd/y.md': 'y one\ny two\n' })
+    const node = a.workspace.tree.at('d/x.md')?.node
+    folder.isLate = true
+    renameSync(a.folder.at('d'), a.folder.at('e'))
+    // The peer's edit makes the file be looked at while nothing is known of the move.
+    b.write('d/x.md', 'x one\nx two\nx three\n')
+    await matches(a, { 'e/x.md': 'x one\nx two\nx three\n', 'e/y.md': 'y one\ny two\n' })
+    await matches(b, { 'e/x.md': 'x one\nx two\nx three\n', 'e/y.md': 'y one\ny two\n' })
+    expect(a.workspace.tree.at('e/x.md')?.node).toBe(node)
   })
 
   it('[SYNC13] files that swap their names arrive swapped', async () => {

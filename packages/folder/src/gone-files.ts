@@ -32,6 +32,8 @@ export class GoneFiles {
   readonly #context: FolderContext
   readonly #brake: DeletionBrake
   readonly #absentSince = new Map<RelPath, number>()
+  /** Absent, and no news of them are under way any more: a file that is gone here may have turned up elsewhere. */
+  readonly #certain = new Set<RelPath>()
 
   constructor(context: FolderContext, brake: DeletionBrake) {
     this.#context = context
@@ -47,7 +49,7 @@ export class GoneFiles {
     if (this.#context.workspace.rights === 'write' && (await this.#moveRenamed([...gone.values()], fresh))) {
       return { hold: new Set([...gone.keys(), ...fresh.keys()]), retryAfterMs: 0 }
     }
-    return this.#judgeDeletions(gone, fresh)
+    return await this.#judgeDeletions(gone, fresh)
   }
 
   #findGone(paths: ReadonlySet<RelPath>, due: readonly RelPath[]): Map<RelPath, BaseRow> {
@@ -59,7 +61,7 @@ export class GoneFiles {
       const fact = lookOnce(this.#context, path)
       if (fact.kind === 'absent') this.#addGone(gone, row, paths)
       else {
-        this.#absentSince.delete(path)
+        this.forget(path)
         this.#brake.release(path)
       }
     }
@@ -172,12 +174,12 @@ export class GoneFiles {
   }
 
   #settle(path: RelPath, dirty: FolderContext['dirty']): void {
-    this.#absentSince.delete(path)
+    this.forget(path)
     this.#brake.release(path)
     dirty.add(path)
   }
 
-  #judgeDeletions(gone: ReadonlyMap<RelPath, BaseRow>, fresh: ReadonlyMap<RelPath, DiskFact>): GoneVerdict {
+  async #judgeDeletions(gone: ReadonlyMap<RelPath, BaseRow>, fresh: ReadonlyMap<RelPath, DiskFact>): Promise<GoneVerdict> {
     const now = this.#context.clock.monotonic()
     const ages = Array.from(gone.keys(), (path) => now - (this.#absentSince.get(path) ?? now))
     const youngest = ages.reduce((least, age) => Math.min(least, age), Infinity)
@@ -186,6 +188,12 @@ export class GoneFiles {
       return { hold: new Set([...gone.keys(), ...fresh.keys()]), retryAfterMs: Math.ceil(ABSENT_MS - youngest) }
     }
     const isYoung = (path: RelPath): boolean => now - (this.#absentSince.get(path) ?? now) < ABSENT_MS
+    const uncertain = [...gone.keys()].filter((path) => !isYoung(path) && !this.#certain.has(path))
+    if (uncertain.length > 0) {
+      await this.#context.fs.caughtUp()
+      for (const path of uncertain) this.#certain.add(path)
+      return { hold: new Set([...gone.keys(), ...fresh.keys()]), retryAfterMs: 0 }
+    }
     const listed = this.#listedNames()
     const unsure = new Set([...gone.keys()].filter((path) => isYoung(path) || listed(path)))
     const held = this.#applyBrake([...gone.values()].filter((row) => !unsure.has(row.path)))
@@ -219,6 +227,7 @@ export class GoneFiles {
   /** The path's fate is decided. */
   forget(path: RelPath): void {
     this.#absentSince.delete(path)
+    this.#certain.delete(path)
   }
 }
 

@@ -22,6 +22,7 @@ import { StableReader } from './stable-read.js'
 import { STUCK_REASON, StuckPaths } from './stuck.js'
 import { TEMP_DIRECTORY, TRASH_DIRECTORY, Trash } from './trash.js'
 import { startWatch } from './watch.js'
+import type { Watcher } from './watch.js'
 import type { DiskContext } from './write.js'
 import { replaceFile, syncParents, tempAnchor } from './write.js'
 
@@ -115,7 +116,7 @@ class NodeFolderFs implements FolderFs {
   readonly #context: DiskContext
   readonly #logger: Logger
   readonly #reader: StableReader
-  readonly #stops = new Set<() => Promise<void>>()
+  readonly #watchers = new Set<Watcher>()
 
   constructor(context: DiskContext, probe: Probe, logger: Logger) {
     this.root = context.root
@@ -178,12 +179,16 @@ class NodeFolderFs implements FolderFs {
 
   async watch(onHint: (hint: Hint) => void, ignore: IgnoreRules) {
     const { spelling, clock } = this.#context
-    const stop = await startWatch({ root: this.root, rules: ignore, spelling, clock, logger: this.#logger.scope('watch'), onHint })
-    this.#stops.add(stop)
+    const watcher = await startWatch({ root: this.root, rules: ignore, spelling, clock, logger: this.#logger.scope('watch'), onHint })
+    this.#watchers.add(watcher)
     return async () => {
-      this.#stops.delete(stop)
-      await stop()
+      this.#watchers.delete(watcher)
+      await watcher.stop()
     }
+  }
+
+  async caughtUp(): Promise<void> {
+    await Promise.all(Array.from(this.#watchers, (watcher) => watcher.caughtUp()))
   }
 
   onHeldChange(listener: (change: HeldChange) => void): Unsubscribe {
@@ -231,9 +236,9 @@ class NodeFolderFs implements FolderFs {
 
   async close(): Promise<void> {
     this.#context.held.stop()
-    const stops = [...this.#stops]
-    this.#stops.clear()
-    await Promise.all(stops.map((stop) => stop()))
+    const watchers = [...this.#watchers]
+    this.#watchers.clear()
+    await Promise.all(watchers.map((watcher) => watcher.stop()))
     forgetAnchors()
   }
 }

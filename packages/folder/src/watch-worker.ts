@@ -16,6 +16,7 @@ export interface WatchInit {
 /** What it says. Names are as on the disk. */
 export type WatchReport =
   | { readonly kind: 'ready' }
+  | { readonly kind: 'caught-up'; readonly question: number }
   | { readonly kind: 'paths'; readonly paths: readonly string[] }
   | { readonly kind: 'rescan'; readonly reason: string }
 
@@ -57,6 +58,15 @@ class TreeWatcher {
   start(): void {
     this.#addRoot()
     this.#report({ kind: 'ready' })
+  }
+
+  /** One turn reads what the kernel has queued; after it, everything that happened before the question is marked. */
+  answer(question: number): void {
+    const report = (): void => {
+      this.#reportAll()
+      this.#report({ kind: 'caught-up', question })
+    }
+    setImmediate(() => setImmediate(report))
   }
 
   #addRoot(): void {
@@ -179,10 +189,14 @@ class TreeWatcher {
     setImmediate(() => this.#flush())
   }
 
-  #flush(): void {
+  #reportAll(): void {
     if (this.#rescan === undefined) this.#followRenames()
     if (this.#rescan !== undefined) this.#reportRescan(this.#rescan)
     else this.#reportPaths()
+  }
+
+  #flush(): void {
+    this.#reportAll()
     setTimeout(() => this.#afterPause(), this.#pauseMs)
   }
 
@@ -253,4 +267,8 @@ function baseName(path: string): string {
 }
 
 const port = parentPort
-if (port !== null) new TreeWatcher(workerData as WatchInit, (report) => port.postMessage(report)).start()
+if (port !== null) {
+  const watcher = new TreeWatcher(workerData as WatchInit, (report) => port.postMessage(report))
+  watcher.start()
+  port.on('message', (question: number) => watcher.answer(question))
+}

@@ -35,6 +35,21 @@ async function watched(folder: TestFolder): Promise<HintLog> {
 const seesAll = (hints: HintLog, names: readonly string[]) => eventually('all hints', () => names.every((name) => hints.paths.has(name)))
 
 describe('watching', () => {
+  it('[DISK45] has reported everything that happened before it says that it caught up', async () => {
+    await using folder = await testFolder()
+    const names = makeTree(folder.root, 60, 'one')
+    const hints = await watched(folder)
+    for (let round = 0; round < 20; round++) {
+      const top = `moved-${round}`
+      hints.paths.clear()
+      renameSync(folder.at(round === 0 ? '0' : `moved-${round - 1}`), folder.at(top))
+      for (const name of names.slice(20, 40)) writeFileSync(folder.at(name), `round ${round}`)
+      await folder.fs.caughtUp()
+      const missing = [`${top}/sub/0.md`, `${top}/sub/19.md`, ...names.slice(20, 40)].filter((name) => !hints.paths.has(name))
+      expect(missing).toEqual([])
+    }
+  })
+
   it('[DISK40] reports edits in place, saves by rename, and edits after them', async () => {
     await using folder = await testFolder()
     const names = makeTree(folder.root, 60, 'one')

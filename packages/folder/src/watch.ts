@@ -23,15 +23,23 @@ const POLL_MS = 15_000
 /** A watcher that dies at once each time would otherwise spin. */
 const RESTART_MS = 1000
 
-/** Watches the tree in a thread of its own, where a busy main thread cannot make it miss events. */
-export async function startWatch(options: WatchOptions): Promise<() => Promise<void>> {
-  const watcher = new ThreadedWatcher(options)
-  await watcher.start()
-  return () => watcher.stop()
+export interface Watcher {
+  /** Resolves when everything that happened on the disk before the call was hinted at, as far as the system reports it. */
+  caughtUp(): Promise<void>
+  stop(): Promise<void>
 }
 
-class ThreadedWatcher {
+/** Watches the tree in a thread of its own, where a busy main thread cannot make it miss events. */
+export async function startWatch(options: WatchOptions): Promise<Watcher> {
+  const watcher = new ThreadedWatcher(options)
+  await watcher.start()
+  return watcher
+}
+
+class ThreadedWatcher implements Watcher {
   readonly #options: WatchOptions
+  readonly #questions = new Map<number, () => void>()
+  #asked = 0
   #worker: Worker | undefined
   #stopped = false
   #cancelPoll: () => void = () => undefined
@@ -44,6 +52,16 @@ class ThreadedWatcher {
   async start(): Promise<void> {
     await this.#startThread()
     if (isEventless(this.#options.root)) this.#pollLater()
+  }
+
+  caughtUp(): Promise<void> {
+    const worker = this.#worker
+    if (worker === undefined || this.#stopped) return Promise.resolve()
+    const question = this.#asked++
+    return new Promise((resolve) => {
+      this.#questions.set(question, resolve)
+      worker.postMessage(question)
+    })
   }
 
   async stop(): Promise<void> {
@@ -66,6 +84,7 @@ class ThreadedWatcher {
     this.#worker = worker
     return new Promise((resolve, reject) => {
       worker.on('message', (report: WatchReport) => (report.kind === 'ready' ? resolve() : this.#onReport(report)))
+      worker.once('exit', () => this.#ended(worker))
       worker.once('error', (error) => {
         reject(error)
         this.#died(error)
@@ -75,10 +94,22 @@ class ThreadedWatcher {
   }
 
   #onReport(report: Exclude<WatchReport, { kind: 'ready' }>): void {
+    if (report.kind === 'caught-up') return this.#answered(report.question)
     if (this.#stopped) return
     if (report.kind === 'rescan') return this.#options.onHint({ rescan: true, reason: report.reason })
     const paths = report.paths.flatMap((diskPath) => this.#pathOf(diskPath) ?? [])
     if (paths.length > 0) this.#options.onHint({ paths: [...new Set(paths)] })
+  }
+
+  #answered(question: number): void {
+    this.#questions.get(question)?.()
+    this.#questions.delete(question)
+  }
+
+  /** Who asked a thread that is no more waits for nothing; its successor asks for a rescan. */
+  #ended(worker: Worker): void {
+    if (this.#worker === worker) this.#worker = undefined
+    for (const question of this.#questions.keys()) this.#answered(question)
   }
 
   /** The path of a name on the disk, whose spelling is learnt on the way. */

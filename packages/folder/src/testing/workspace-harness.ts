@@ -154,6 +154,21 @@ export async function testPeer(options: TestPeerOptions = {}): Promise<TestPeer>
   }
 }
 
+/** A folder whose watcher, once `isLate`, says nothing of its own accord: only when it is asked to catch up. */
+export async function lateFolder(): Promise<TestFolder & { isLate: boolean }> {
+  const folder = { ...(await testFolder()), isLate: false }
+  const { fs } = folder
+  const kept: (() => void)[] = []
+  const watch = fs.watch.bind(fs)
+  const caughtUp = fs.caughtUp.bind(fs)
+  fs.watch = async (onHint, ignore) => await watch((hint) => (folder.isLate ? void kept.push(() => onHint(hint)) : onHint(hint)), ignore)
+  fs.caughtUp = async () => {
+    await caughtUp()
+    for (const tell of kept.splice(0)) tell()
+  }
+  return folder
+}
+
 async function reopened(folder: TestFolder): Promise<TestFolder> {
   const fs = await openFolder({ root: folder.root, logger: silentLogger, clock: systemClock })
   return {
