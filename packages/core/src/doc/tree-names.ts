@@ -95,7 +95,8 @@ export class TreeNames {
   #nameConflicts(home: Folder): void {
     const before = new Map(home.conflicts)
     home.conflicts.clear()
-    for (const node of before.values()) node.alias = undefined
+    // One that left may have its new name already.
+    for (const node of before.values()) if (node.home === home) node.alias = undefined
     for (const slot of [...home.contested].sort((a, b) => compareText(a.name, b.name))) {
       for (const node of slot.others) home.conflicts.set(this.#freeName(home, node), node)
     }

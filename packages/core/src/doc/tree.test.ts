@@ -285,6 +285,18 @@ describe('one path, several nodes', () => {
     expect(tree.absorbedInto(node(2))).toBeUndefined()
   })
 
+  it('[TREE11] a file that moves from one conflict into another has a conflict name there', () => {
+    for (const [n, parent, name] of [[1, ROOT_NODE, 'x'], [2, ROOT_NODE, 'y'], [3, node(1), 'a'], [4, node(2), 'a']] as const) {
+      apply(ANN, directory(n, parent, name))
+    }
+    apply(ANN, file(5, node(1), 'a'))
+    apply(ANN, file(6, node(2), 'a'))
+    expect(pathOf(5)).toBe('x/a (conflict, Ann 00000000)')
+    apply(ANN, move(6, ROOT_NODE, 'z'))
+    apply(ANN, move(5, node(2), 'a'))
+    expect([pathOf(4), pathOf(5), pathOf(6)]).toEqual(['y/a', 'y/a (conflict, Ann 00000000)', 'z'])
+  })
+
   it('[TREE11] conflict names are unique, never take a name in use, and follow the display name', () => {
     apply(ANN, file(1, ROOT_NODE, 'f', 1))
     apply(EVE, file(2, ROOT_NODE, 'f', 2))
