@@ -21,7 +21,7 @@ async function crashAfter(story: Story, step: number, powerLoss: boolean): Promi
     await fs.close()
   }
   if (powerLoss) disk.losePower(root)
-  return { root, crashed: disk.crashed }
+  return { root, crashed: disk.handOver() }
 }
 
 /** The next start: recovery, which may itself be cut off after `step` changes. */
@@ -36,7 +36,7 @@ async function recover(root: string, step = Infinity): Promise<boolean> {
   } catch (error) {
     if (!disk.crashed) throw error
   }
-  return disk.crashed
+  return disk.handOver()
 }
 
 describe('a crash at every step', () => {

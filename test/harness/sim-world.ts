@@ -55,6 +55,20 @@ export class SimWorld {
     while (this.clock.step(until))
   }
 
+  /** Lets time pass until `work` is done. */
+  async until<T>(work: Promise<T>): Promise<T> {
+    let isDone = false
+    const mark = (): void => void (isDone = true)
+    work.then(mark, mark)
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      await settle()
+      if (isDone) break
+      await this.pass(ROUND_MS)
+    }
+    if (!isDone) throw new Error(`not done after ${(MAX_ROUNDS * ROUND_MS) / 1000} s`)
+    return await work
+  }
+
   /** Connects `peers` with each other. */
   link(peers: readonly SimPeer[] = this.peers): void {
     for (const [index, a] of peers.entries()) for (const b of peers.slice(index + 1)) this.network.connect(a.name, b.name)

@@ -14,6 +14,8 @@ import { decodeText, hashBytes, hashText, tooLarge } from './text-content.js'
 
 /** How long a file that we read or wrote is not read again while its signature stays the same: less than until it is verified. */
 const JUST_MS = 5_000
+/** A file whose name is taken in other letters is looked at again after this time: nothing tells when the name is free. */
+const CLASH_RETRY_MS = 5_000
 
 /** A readable text file as it was found. */
 export interface DiskText {
@@ -201,6 +203,7 @@ function entryProblem(context: FolderContext, path: RelPath, base: BaseRow | und
   if (problem !== undefined) return problem
   const clash = context.index.clash(entry.path)
   if (clash === undefined || clash.node === entry.node) return undefined
+  context.dirty.add(path, CLASH_RETRY_MS, true)
   return `this disk takes its name for that of ${clash.path}; rename one of them`
 }
 

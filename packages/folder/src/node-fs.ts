@@ -3,6 +3,7 @@ import type { Clock, Logger, Unsubscribe } from '@collab/core'
 import { CollabError } from '@collab/core'
 import { diskReason, errorCode, forgetAnchors, openAnchor } from './anchor.js'
 import { lookAtPath } from './disk-fact.js'
+import { ExactNames } from './exact-names.js'
 import { syncAndClose, syncDirectory, unlinkIfThere, writeNew } from './durable.js'
 import type { FolderFs, HeldChange, HeldId, Hint, PlaceItem, PurgeOptions, ReadOptions, ReadResult, ReplaceOptions, ScanOptions } from './folder-fs.js'
 import { HeldInodes } from './held.js'
@@ -116,6 +117,7 @@ class NodeFolderFs implements FolderFs {
   readonly #context: DiskContext
   readonly #logger: Logger
   readonly #reader: StableReader
+  readonly #exact: ExactNames
   readonly #watchers = new Set<Watcher>()
 
   constructor(context: DiskContext, probe: Probe, logger: Logger) {
@@ -124,12 +126,14 @@ class NodeFolderFs implements FolderFs {
     this.normalising = probe.normalising
     this.#context = context
     this.#logger = logger
+    this.#exact = new ExactNames(context.root, context.clock)
     this.#reader = new StableReader(context.root, context.spelling, context.clock)
   }
 
   fact(path: RelPath): DiskFact {
     if (this.#context.stuck.has(path)) return { kind: 'unreadable', reason: STUCK_REASON }
-    return lookAtPath(this.root, path, this.#context.spelling)
+    const fact = lookAtPath(this.root, path, this.#context.spelling)
+    return fact.kind === 'absent' || this.#isSpelt(path) ? fact : { kind: 'absent' }
   }
 
   scan(ignore: IgnoreRules, options?: ScanOptions) {
@@ -137,6 +141,7 @@ class NodeFolderFs implements FolderFs {
   }
 
   list(directory: RelPath | '') {
+    if (directory !== '' && this.fact(directory).kind !== 'directory') return undefined
     return listDirectory(this.#context, directory)
   }
 
@@ -175,6 +180,16 @@ class NodeFolderFs implements FolderFs {
 
   setExecutable(path: RelPath, executable: boolean, options: { readonly expect: Signature }) {
     return setExecutable(this.#context, path, executable, options.expect)
+  }
+
+  #isSpelt(path: RelPath): boolean {
+    if (this.caseSensitive) return true
+    try {
+      return this.#exact.has(this.#context.spelling.names(path))
+    } catch {
+      // Something changed meanwhile, or may not be listed: what was found stands.
+      return true
+    }
   }
 
   async watch(onHint: (hint: Hint) => void, ignore: IgnoreRules) {

@@ -69,6 +69,18 @@ export class FaultyDisk implements Disk {
     return this.#crashed
   }
 
+  crash(): void {
+    this.#crashed = true
+  }
+
+  /** The next process has the disk, with what this one may have left open. @returns whether this one had crashed */
+  handOver(): boolean {
+    const had = this.#crashed
+    this.#crashed = false
+    this.faultAt = () => undefined
+    return had
+  }
+
   call(name: CallName, args: readonly unknown[]): unknown {
     // The system closes what a process leaves open.
     if (name === 'closeSync') return this.#below.call(name, args)
@@ -91,7 +103,7 @@ export class FaultyDisk implements Disk {
   #strike(fault: Fault, name: CallName, args: readonly unknown[]): unknown {
     switch (fault.kind) {
       case 'crash':
-        this.#crashed = true
+        this.crash()
         throw new CrashError()
       case 'error':
         throw errno(fault.code)

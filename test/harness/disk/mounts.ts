@@ -47,15 +47,10 @@ export const realDisk: Disk = {
   call: (name, args) => (name === 'fsync' ? fs.fsyncSync(args[0] as number) : real[name](...args))
 }
 
-/** From now on `disk` answers for everything at and below `root`, until the result is disposed of. */
+/** From now on `disk` answers for everything at and below `root`, until the result is disposed of; what is open stays its own. */
 export function mount(root: string, disk: Disk): Disposable {
   mounts.set(root, disk)
-  return {
-    [Symbol.dispose]: () => {
-      mounts.delete(root)
-      for (const [fd, owner] of descriptors) if (owner === disk) descriptors.delete(fd)
-    }
-  }
+  return { [Symbol.dispose]: () => void mounts.delete(root) }
 }
 
 function through(name: CallName): AnyCall {

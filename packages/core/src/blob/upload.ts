@@ -1,0 +1,63 @@
+import type { BlobId } from '../base/ids.js'
+import type { BlobPart } from './blob-message.js'
+import { MAX_LOADS, MAX_REQUESTS } from './pull-limits.js'
+import type { EmitPull } from './pull-types.js'
+
+interface Asked {
+  readonly id: number
+  readonly blob: BlobId
+  readonly part: BlobPart
+  readonly index: number
+}
+
+/** Answers one peer's requests in their order. At most `MAX_LOADS` pieces are in memory, however fast the peer asks. */
+export class Upload {
+  readonly #peer: string
+  readonly #queue: Asked[] = []
+  readonly #loading = new Set<number>()
+  /** Pieces that the stream has not taken yet. */
+  #sending = 0
+
+  constructor(peer: string) {
+    this.#peer = peer
+  }
+
+  get isBusy(): boolean {
+    return this.#queue.length + this.#loading.size + this.#sending > 0
+  }
+
+  /** False when the peer asks for too much at once, or twice under one id. */
+  add(asked: Asked): boolean {
+    const open = this.#queue.length + this.#loading.size
+    if (open >= MAX_REQUESTS || this.#loading.has(asked.id) || this.#queue.some(({ id }) => id === asked.id)) return false
+    this.#queue.push(asked)
+    return true
+  }
+
+  /** Whether the request was waiting. */
+  cancel(id: number): boolean {
+    const at = this.#queue.findIndex((asked) => asked.id === id)
+    if (at >= 0) this.#queue.splice(at, 1)
+    return at >= 0
+  }
+
+  loaded(id: number, bytes: Uint8Array | undefined, emit: EmitPull): void {
+    if (!this.#loading.delete(id)) return
+    if (bytes === undefined) return emit({ type: 'send', peer: this.#peer, message: { type: 'lack', id } })
+    this.#sending++
+    emit({ type: 'send', peer: this.#peer, message: { type: 'piece', id, bytes } })
+  }
+
+  sent(): void {
+    this.#sending = Math.max(0, this.#sending - 1)
+  }
+
+  pump(emit: EmitPull): void {
+    while (this.#loading.size + this.#sending < MAX_LOADS) {
+      const asked = this.#queue.shift()
+      if (asked === undefined) return
+      this.#loading.add(asked.id)
+      emit({ type: 'load', peer: this.#peer, ...asked })
+    }
+  }
+}

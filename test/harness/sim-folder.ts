@@ -1,0 +1,136 @@
+import { mount } from './disk/mounts.js'
+import { silentLogger } from '@collab/core'
+import type { WorkspaceKeys } from '@collab/core'
+import { FolderSync, openFolder } from '@collab/folder'
+import type { FolderFs, FolderStatus } from '@collab/folder'
+import { CrashError, FaultyDisk, isChange } from './disk/faulty-disk.js'
+import { DiskUser } from './disk/disk-user.js'
+import { MemoryDisk } from './disk/memory-disk.js'
+import type { MemoryDiskInit } from './disk/memory-disk.js'
+import { badWatcher } from './disk/watched.js'
+import type { WatcherFaults } from './disk/watched.js'
+import type { SimPeer } from './sim-peer.js'
+import type { SimWorld } from './sim-world.js'
+
+export interface SimFolderInit {
+  readonly world: SimWorld
+  readonly name: string
+  readonly keys: WorkspaceKeys
+  readonly disk?: Partial<MemoryDiskInit>
+  readonly watcher?: Partial<WatcherFaults>
+}
+
+/** The net under a watcher that loses events. */
+const SCAN_MS = 5_000
+const ROUND_MS = 50
+const MAX_ROUNDS = 2_000
+
+/** A simulated peer with a folder: a disk in memory that outlives its runs, with the real folder code on it. */
+export class SimFolder implements Disposable {
+  readonly name: string
+  readonly peer: SimPeer
+  readonly disk: MemoryDisk
+  readonly user: DiskUser
+  readonly root: string
+  /** What the folder warned of or failed at, in all runs. */
+  readonly warnings: string[] = []
+  readonly #world: SimWorld
+  readonly #watcher: WatcherFaults
+  readonly #mounted: Disposable
+  #faulty: FaultyDisk
+  #running: { readonly fs: FolderFs; readonly sync: FolderSync } | undefined
+  #steps = 0
+
+  constructor({ world, name, keys, disk = {}, watcher = {} }: SimFolderInit) {
+    this.name = name
+    this.#world = world
+    this.root = `/in-memory/${name}-${crypto.randomUUID()}`
+    this.#watcher = { loss: 0, duplication: 0, delayMs: 0, ...watcher }
+    this.disk = new MemoryDisk({ root: this.root, now: () => world.clock.now(), ...disk })
+    this.user = new DiskUser(this.disk, this.root)
+    this.#faulty = new FaultyDisk(this.disk)
+    this.#mounted = mount(this.root, { call: (call, args) => this.#faulty.call(call, args) })
+    this.peer = world.add(name, keys)
+  }
+
+  get running(): boolean {
+    return this.#running !== undefined
+  }
+
+  /** Changes of the disk and commits of the store since the start. */
+  get steps(): number {
+    return this.#steps
+  }
+
+  status(): FolderStatus | undefined {
+    return this.#running?.sync.status()
+  }
+
+  /** @param crashAt the process ends before this step, counted from 0 */
+  async start(crashAt = Infinity): Promise<void> {
+    this.#steps = 0
+    const faulty = new FaultyDisk(this.disk)
+    const step = (): boolean => this.#faulty === faulty && this.#steps++ === crashAt
+    faulty.faultAt = (call) => (isChange(call) && step() ? { kind: 'crash' } : undefined)
+    this.#faulty = faulty
+    this.#guardStore(faulty, step)
+    await this.peer.start()
+    const fs = await openFolder({ root: this.root, logger: silentLogger, clock: this.#world.clock })
+    fs.watch = badWatcher(this.disk, this.#world.clock, this.#world.random, this.#watcher)
+    const sync = new FolderSync({ workspace: this.peer.live, fs, clock: this.#world.clock, joinWaitMs: 500, scanIntervalMs: SCAN_MS })
+    sync.on('warning', ({ code, message }) => this.warnings.push(`${code}: ${message}`))
+    sync.on('guard', ({ message }) => this.warnings.push(`guard: ${message}`))
+    this.#running = { fs, sync }
+    await this.#world.until(sync.start())
+  }
+
+  /** Ends as a process does that is told to. */
+  async stop(): Promise<void> {
+    const running = this.#running
+    if (running === undefined) return
+    await this.#world.until(running.sync.stop())
+    await running.fs.close()
+    this.#running = undefined
+    await this.peer.stop()
+  }
+
+  /** Whether the fault that `start` was given has come: then the process is gone, and `bury` clears it away. */
+  get crashed(): boolean {
+    return this.#faulty.crashed
+  }
+
+  /** A crash: disk and store stay as they are at this moment. */
+  async crash(): Promise<void> {
+    const running = this.#running
+    if (running === undefined) return
+    this.#faulty.crash()
+    this.#running = undefined
+    this.peer.crash()
+    await this.#world.until(running.sync.stop().catch(() => undefined))
+    await running.fs.close().catch(() => undefined)
+    this.disk.closeAll()
+  }
+
+  /** Lets time pass until nothing is left to do. */
+  async settled(): Promise<void> {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      await this.#world.pass(ROUND_MS)
+      if (this.crashed || this.status()?.dirty === 0) return
+    }
+    throw new Error(`${this.name} does not come to rest: ${JSON.stringify(this.status())}`)
+  }
+
+  [Symbol.dispose](): void {
+    this.#mounted[Symbol.dispose]()
+  }
+
+  #guardStore(faulty: FaultyDisk, step: () => boolean): void {
+    const { store } = this.peer
+    const commit = store.commit.bind(store)
+    store.commit = async (ops) => {
+      if (step()) faulty.crash()
+      if (faulty.crashed) throw new CrashError()
+      await commit(ops)
+    }
+  }
+}
