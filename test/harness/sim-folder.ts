@@ -39,7 +39,7 @@ export class SimFolder implements Disposable {
   readonly #mounted: Disposable
   #faulty: FaultyDisk
   #running: { readonly fs: FolderFs; readonly sync: FolderSync } | undefined
-  #steps = 0
+  #stepsLeft = Infinity
 
   constructor({ world, name, keys, disk = {}, watcher = {} }: SimFolderInit) {
     this.name = name
@@ -57,29 +57,38 @@ export class SimFolder implements Disposable {
     return this.#running !== undefined
   }
 
-  /** Changes of the disk and commits of the store since the start. */
-  get steps(): number {
-    return this.#steps
-  }
-
   status(): FolderStatus | undefined {
     return this.#running?.sync.status()
   }
 
-  /** @param crashAt the process ends before this step, counted from 0 */
-  async start(crashAt = Infinity): Promise<void> {
-    this.#steps = 0
+  /** Ends the process before it changes its disk or commits to its store for the `step`th time from now, counted from 0. */
+  crashBefore(step: number): void {
+    this.#stepsLeft = step
+  }
+
+  /** A crash that was asked for may come already now: then it does not run afterwards. */
+  async start(): Promise<void> {
     const faulty = new FaultyDisk(this.disk)
-    const step = (): boolean => this.#faulty === faulty && this.#steps++ === crashAt
-    faulty.faultAt = (call) => (isChange(call) && step() ? { kind: 'crash' } : undefined)
+    const isLast = (): boolean => this.#faulty === faulty && this.#stepsLeft-- === 0
+    faulty.faultAt = (call) => (isChange(call) && isLast() ? { kind: 'crash' } : undefined)
     this.#faulty = faulty
-    this.#guardStore(faulty, step)
+    this.#guardStore(faulty, isLast)
+    try {
+      await this.#begin()
+    } catch (error) {
+      if (!faulty.crashed) throw error
+    }
+  }
+
+  async #begin(): Promise<void> {
     await this.peer.start()
     const fs = await openFolder({ root: this.root, logger: silentLogger, clock: this.#world.clock })
-    fs.watch = badWatcher(this.disk, this.#world.clock, this.#world.random, this.#watcher)
+    Object.assign(fs, badWatcher(this.disk, this.#world.clock, this.#world.random, this.#watcher))
     const sync = new FolderSync({ workspace: this.peer.live, fs, clock: this.#world.clock, joinWaitMs: 500, scanIntervalMs: SCAN_MS })
-    sync.on('warning', ({ code, message }) => this.warnings.push(`${code}: ${message}`))
-    sync.on('guard', ({ message }) => this.warnings.push(`guard: ${message}`))
+    const faulty = this.#faulty
+    const warn = (warning: string): void => void (faulty.crashed || this.warnings.push(warning))
+    sync.on('warning', ({ code, message }) => warn(`${code}: ${message}`))
+    sync.on('guard', ({ message }) => warn(`guard: ${message}`))
     this.#running = { fs, sync }
     await this.#world.until(sync.start())
   }
@@ -94,21 +103,22 @@ export class SimFolder implements Disposable {
     await this.peer.stop()
   }
 
-  /** Whether the fault that `start` was given has come: then the process is gone, and `bury` clears it away. */
+  /** Whether a crash that was asked for has come: `crash` clears away what is left of the process. */
   get crashed(): boolean {
     return this.#faulty.crashed
   }
 
-  /** A crash: disk and store stay as they are at this moment. */
+  /** A crash, now or already: disk and store stay as they are at this moment. */
   async crash(): Promise<void> {
     const running = this.#running
-    if (running === undefined) return
     this.#faulty.crash()
+    if (running === undefined) return this.peer.crash()
     this.#running = undefined
     this.peer.crash()
     await this.#world.until(running.sync.stop().catch(() => undefined))
     await running.fs.close().catch(() => undefined)
     this.disk.closeAll()
+    this.#stepsLeft = Infinity
   }
 
   /** Lets time pass until nothing is left to do. */
@@ -124,11 +134,11 @@ export class SimFolder implements Disposable {
     this.#mounted[Symbol.dispose]()
   }
 
-  #guardStore(faulty: FaultyDisk, step: () => boolean): void {
+  #guardStore(faulty: FaultyDisk, isLast: () => boolean): void {
     const { store } = this.peer
     const commit = store.commit.bind(store)
     store.commit = async (ops) => {
-      if (step()) faulty.crash()
+      if (isLast()) faulty.crash()
       if (faulty.crashed) throw new CrashError()
       await commit(ops)
     }

@@ -12,6 +12,7 @@ import type { DiskFact } from './signature.js'
 import type { SkippedPaths } from './skipped.js'
 import type { StaleTexts } from './stale-texts.js'
 import type { BaseTexts } from './text-content.js'
+import type { Unsettled } from './unsettled.js'
 
 /** What the parts of one folder's loop share. */
 export interface FolderContext {
@@ -26,6 +27,7 @@ export interface FolderContext {
   readonly dirty: DirtySet<RelPath>
   readonly skipped: SkippedPaths
   readonly stale: StaleTexts
+  readonly unsettled: Unsettled
   /** Paths where a file was made anew while the old one was aside: its writer started from nothing. */
   readonly gaps: Set<RelPath>
   /** Monotonic time at which a file was last put on disk. */

@@ -22,6 +22,7 @@ import { Round } from './round.js'
 import { SkippedPaths } from './skipped.js'
 import { StaleTexts } from './stale-texts.js'
 import { BaseTexts } from './text-content.js'
+import { Unsettled } from './unsettled.js'
 
 export interface FolderSyncInit {
   readonly workspace: Workspace
@@ -101,6 +102,7 @@ export class FolderSync {
       dirty: new DirtySet<RelPath>(this.#clock, () => this.#wake()),
       skipped: new SkippedPaths((path, reason) => this.#emitter.emit('skipped', { path, reason })),
       stale: new StaleTexts(),
+      unsettled: new Unsettled(),
       gaps: new Set(),
       writtenAt: new Map(),
       verifiedAt: new Map(),
@@ -291,6 +293,7 @@ export class FolderSync {
   }
 
   #settle(): void {
+    this.#context.unsettled.clear()
     for (const waiter of this.#waiters.splice(0)) waiter()
   }
 }

@@ -13,11 +13,16 @@ import { parentOf } from './rel-path.js'
 import { sameContentState } from './signature.js'
 import type { DiskFact } from './signature.js'
 import { EMPTY_HASH, decodeText, hashText } from './text-content.js'
+import { placedRow } from './unsettled.js'
 
 /** Editors leave a name absent for a moment while they save. */
 export const ABSENT_MS = 150
 /** While a deletion goes on, all of it is waited for, so that it is judged as one; but not longer than this. */
 const WHOLE_DELETION_MS = 2_000
+/** A new file that is being written is looked at again after this time. */
+const UNREAD_RETRY_MS = 50
+/** In the place of a hash. */
+const UNREAD = 'unread'
 
 /** What became of the files that are no longer where they were. */
 export interface GoneVerdict {
@@ -44,11 +49,15 @@ export class GoneFiles {
   async judge(due: readonly RelPath[]): Promise<GoneVerdict> {
     const paths = new Set([...due, ...this.#context.dirty.paths()])
     const gone = this.#findGone(paths, due)
-    if (gone.size === 0) return { hold: new Set(), retryAfterMs: undefined }
+    const { unsettled, workspace } = this.#context
+    if (gone.size === 0 && unsettled.size === 0) return { hold: new Set(), retryAfterMs: undefined }
     const fresh = this.#findFresh(paths)
-    if (this.#context.workspace.rights === 'write' && (await this.#moveRenamed([...gone.values()], fresh))) {
-      return { hold: new Set([...gone.keys(), ...fresh.keys()]), retryAfterMs: 0 }
-    }
+    const neverNoted = unsettled.rows().filter(({ path }) => !gone.has(path) && this.#context.index.at(path) === undefined)
+    const renamed = workspace.rights === 'write' ? await this.#moveRenamed([...gone.values(), ...neverNoted], fresh) : 'none'
+    const all = new Set([...gone.keys(), ...fresh.keys(), ...neverNoted.map(({ path }) => path)])
+    if (renamed === 'some') return { hold: all, retryAfterMs: 0 }
+    if (renamed === 'unsure' && this.#oldest(gone) < WHOLE_DELETION_MS) return { hold: all, retryAfterMs: UNREAD_RETRY_MS }
+    if (gone.size === 0) return { hold: new Set(), retryAfterMs: undefined }
     return await this.#judgeDeletions(gone, fresh)
   }
 
@@ -105,18 +114,22 @@ export class GoneFiles {
     return fresh
   }
 
-  async #moveRenamed(gone: readonly BaseRow[], fresh: ReadonlyMap<RelPath, DiskFact>): Promise<boolean> {
-    if (fresh.size === 0) return false
+  /** 'unsure' while a new file that may be one of those that are gone is still being written. */
+  async #moveRenamed(gone: readonly BaseRow[], fresh: ReadonlyMap<RelPath, DiskFact>): Promise<'some' | 'none' | 'unsure'> {
+    if (fresh.size === 0) return 'none'
     const alive = gone.filter((row) => this.#context.workspace.tree.get(row.node) !== undefined)
     const texts = new Map<string, string>()
     const items = await this.#describeFresh(alive, fresh, texts)
     const olds = new Map(await Promise.all(alive.map(async (row) => [row.path as string, await this.#oldText(row, items)] as const)))
-    const renames = detectRenames(alive.map(describeGone), items, {
+    const unsettled = this.#context.unsettled
+    const described = alive.map((row) => ({ ...describeGone(row), otherHash: unsettled.hashAt(row.path) }))
+    const renames = detectRenames(described, items, {
       emptyHash: EMPTY_HASH,
       alike: (from, to) => alikeTexts(olds.get(from.path), texts.get(to.path))
     })
     if (renames.length > 0) await this.#move(renames, fresh)
-    return renames.length > 0
+    if (renames.length > 0) return 'some'
+    return items.some(({ hash }) => hash === UNREAD) ? 'unsure' : 'none'
   }
 
   /** Reads only the new files that may be one of those that are gone. */
@@ -131,7 +144,8 @@ export class GoneFiles {
       const { signature } = fact
       const before = inodes.get(signature.ino)
       const sure = before !== undefined && sameContentState(before, signature)
-      const hash = !sure && (before !== undefined || sizes.has(signature.size)) ? await this.#readHash(path, texts) : undefined
+      const isCandidate = before !== undefined || sizes.has(signature.size) || this.#context.unsettled.size > 0
+      const hash = !sure && isCandidate ? await this.#readHash(path, texts) : undefined
       items.push({ path, type: 'file', signature, hash })
     }
     return items
@@ -139,6 +153,7 @@ export class GoneFiles {
 
   async #readHash(path: RelPath, texts: Map<string, string>): Promise<string | undefined> {
     const result = await this.#context.fs.read(path)
+    if (result.kind === 'unstable') return UNREAD
     if (result.kind !== 'stable') return undefined
     const decoded = decodeText(result.bytes)
     if ('reason' in decoded) return undefined
@@ -147,18 +162,22 @@ export class GoneFiles {
   }
 
   async #oldText(row: BaseRow, items: readonly Fresh[]): Promise<string | undefined> {
-    if (row.type !== 'file' || row.agreed === undefined) return undefined
-    const match = items.some((item) => item.signature !== undefined && item.signature.ino === row.signature?.ino && item.hash !== undefined)
+    if (row.type !== 'file') return undefined
+    const { unsettled, texts } = this.#context
+    if (row.wanted !== undefined) return await texts.read(row.wanted.doc, row.wanted)
+    if (row.agreed === undefined) return undefined
+    const match = unsettled.has(row.node) || items.some((item) => item.signature !== undefined && item.signature.ino === row.signature?.ino && item.hash !== undefined)
     return match ? await this.#context.texts.read(row.doc, row.agreed) : undefined
   }
 
   async #move(renames: readonly Rename[], fresh: ReadonlyMap<RelPath, DiskFact>): Promise<void> {
-    const { workspace, index, emit, dirty } = this.#context
+    const { workspace, index, emit, dirty, unsettled } = this.#context
     const changes: LocalChange[] = []
     const moved = new Map<NodeId, BaseRow>()
     const filesFirst = [...renames].sort((a, b) => Number(a.type === 'directory') - Number(b.type === 'directory'))
     for (const { from, to, type } of filesFirst) {
-      const row = index.at(from)
+      const placed = unsettled.at(from)
+      const row = index.at(from) ?? (placed === undefined ? undefined : placedRow(placed))
       const entry = row === undefined ? undefined : workspace.tree.get(row.node)
       if (row === undefined || entry === undefined) continue
       changes.push({ type: 'move', node: entry.node, path: to })
@@ -181,10 +200,8 @@ export class GoneFiles {
 
   async #judgeDeletions(gone: ReadonlyMap<RelPath, BaseRow>, fresh: ReadonlyMap<RelPath, DiskFact>): Promise<GoneVerdict> {
     const now = this.#context.clock.monotonic()
-    const ages = Array.from(gone.keys(), (path) => now - (this.#absentSince.get(path) ?? now))
-    const youngest = ages.reduce((least, age) => Math.min(least, age), Infinity)
-    const oldest = ages.reduce((most, age) => Math.max(most, age), 0)
-    if (youngest < ABSENT_MS && oldest < WHOLE_DELETION_MS) {
+    const youngest = this.#ages(gone).reduce((least, age) => Math.min(least, age), Infinity)
+    if (youngest < ABSENT_MS && this.#oldest(gone) < WHOLE_DELETION_MS) {
       return { hold: new Set([...gone.keys(), ...fresh.keys()]), retryAfterMs: Math.ceil(ABSENT_MS - youngest) }
     }
     const isYoung = (path: RelPath): boolean => now - (this.#absentSince.get(path) ?? now) < ABSENT_MS
@@ -198,6 +215,15 @@ export class GoneFiles {
     const unsure = new Set([...gone.keys()].filter((path) => isYoung(path) || listed(path)))
     const held = this.#applyBrake([...gone.values()].filter((row) => !unsure.has(row.path)))
     return { hold: new Set([...unsure, ...held]), retryAfterMs: unsure.size > 0 ? ABSENT_MS : undefined }
+  }
+
+  #ages(gone: ReadonlyMap<RelPath, BaseRow>): readonly number[] {
+    const now = this.#context.clock.monotonic()
+    return Array.from(gone.keys(), (path) => now - (this.#absentSince.get(path) ?? now))
+  }
+
+  #oldest(gone: ReadonlyMap<RelPath, BaseRow>): number {
+    return this.#ages(gone).reduce((most, age) => Math.max(most, age), 0)
   }
 
   /** A last look: a name that its directory lists is not gone. */

@@ -178,10 +178,16 @@ export class Ingest {
     })
     const base = await candidate(then.agreed)
     const ring = await Promise.all(then.ring.map(candidate))
-    const sinceWriteMs = clock.monotonic() - (writtenAt.get(path) ?? -Infinity)
+    const sinceWriteMs = this.#isInDoubt(path) ? 0 : clock.monotonic() - (writtenAt.get(path) ?? -Infinity)
     const cost = (from: string, to: string): number => diffCost(diffText(from, to))
     if (ring.length === 0 && !gap) return base
     return bestBase(text, { base, ring, empty: gap ? { text: '', version: BEGINNING } : undefined, sinceWriteMs, cost })
+  }
+
+  /** Whether the text in its ring may just have been put there, before a crash. */
+  #isInDoubt(path: RelPath): boolean {
+    const row = this.#context.index.at(path)
+    return row !== undefined && this.#context.unsettled.has(row.node)
   }
 
   #delete({ path, base }: Subject): Taking | undefined {

@@ -67,6 +67,7 @@ export class Recorder {
       const ring = row.doc === wanted.doc ? pushedRing(row) : []
       return { ...row, doc: wanted.doc, agreed, ring, wanted: undefined, signature: found.signature, racy: found.racy }
     }
+    if (this.#context.fs.fact(row.path).kind === 'absent') this.#context.unsettled.add(row)
     if (row.agreed === undefined) return undefined
     const ring = row.doc === wanted.doc ? [{ version: wanted.version, hash: wanted.hash }, ...row.ring] : row.ring
     return { ...row, ring, wanted: undefined }

@@ -1,7 +1,7 @@
 import { readdirSync, unlinkSync } from 'node:fs'
 import { checkPath, errorMessage } from '@collab/core'
 import type { Logger } from '@collab/core'
-import { lookAtPath } from './disk-fact.js'
+import { lookAt, lookAtPath } from './disk-fact.js'
 import type { RecoverReport } from './folder-fs.js'
 import type { RelPath } from './rel-path.js'
 import { bringBack, dropSecondName } from './relocate.js'
@@ -18,7 +18,6 @@ interface OpenNote {
 
 /** Finishes or undoes what a run left in the middle; see `FolderFs.recover`. */
 export async function recover(context: DiskContext, logger: Logger): Promise<RecoverReport> {
-  const temporary = clearTemporary(context)
   const restored: RelPath[] = []
   context.trash.clearBroken()
   for (const { id, open, note } of context.trash.notes()) {
@@ -29,7 +28,7 @@ export async function recover(context: DiskContext, logger: Logger): Promise<Rec
       logger.warn('a displaced file could not be brought back', { path: note.path, error: errorMessage(error) })
     }
   }
-  return { temporary, restored, recovered: await deliverNews(context) }
+  return { temporary: clearTemporary(context), restored, recovered: await deliverNews(context) }
 }
 
 function clearTemporary(context: DiskContext): number {
@@ -53,7 +52,7 @@ function finishOrUndo(context: DiskContext, { id, note }: OpenNote): boolean {
     return true
   }
   if (note.why === 'moved') return finishMove(context, { id, note })
-  const complete = note.why === 'removed' && sameContentState(state, note.seen)
+  const complete = note.why === 'removed' ? sameContentState(state, note.seen) : isPlaced(context, note)
   const back = !complete && isAbsent(context, note.path) && bringBack(context, id, note.path as RelPath)
   if (back) context.trash.abandon(id)
   else context.trash.finish(id)
@@ -63,6 +62,14 @@ function finishOrUndo(context: DiskContext, { id, note }: OpenNote): boolean {
 /** A moved file that still has its old name has the new one too, if that was made: it goes. */
 function undoMove(context: DiskContext, { why, path, to }: TrashNote): void {
   if (why === 'moved' && to !== undefined && checkPath(to) === undefined) dropSecondName(context, path as RelPath, to as RelPath)
+}
+
+/** Whether what was to take the file's place was there already, and whoever moved it from there knew what they did. */
+function isPlaced(context: DiskContext, { temp }: TrashNote): boolean {
+  if (temp === undefined) return false
+  using temps = tempAnchor(context.root)
+  const waiting = lookAt(temps.entry(temp))
+  return waiting.kind === 'absent' || (waiting.kind === 'file' && waiting.links > 1)
 }
 
 /** The old name was taken away; the new one was made before that. */

@@ -8,6 +8,8 @@ export interface Gone {
   /** Of a file: as it was when last seen. */
   readonly signature: Signature | undefined
   readonly hash: string | undefined
+  /** Of a file that a crash left between two contents: the other one. */
+  readonly otherHash?: string | undefined
 }
 
 /** A file or directory on disk that nothing is known about. */
@@ -70,8 +72,14 @@ function pairFiles(gone: readonly Gone[], fresh: readonly Fresh[], options: Rena
   }
   const byHash = Map.groupBy(free.values(), (item) => item.hash)
   for (const item of gone) {
-    if (pairs.has(item.path) || item.hash === undefined || item.hash === options.emptyHash) continue
-    const match = closest(item.path, (byHash.get(item.hash) ?? []).filter((candidate) => free.has(candidate.path)))
+    for (const hash of [item.hash, item.otherHash]) {
+      if (pairs.has(item.path) || hash === undefined || hash === options.emptyHash) continue
+      const match = closest(item.path, (byHash.get(hash) ?? []).filter((candidate) => free.has(candidate.path)))
+      if (match !== undefined) take(item, match)
+    }
+  }
+  for (const item of gone) {
+    const match = item.otherHash === undefined || pairs.has(item.path) ? undefined : [...free.values()].find((candidate) => options.alike(item, candidate))
     if (match !== undefined) take(item, match)
   }
   return pairs

@@ -23,6 +23,8 @@ export interface TrashNote {
   readonly why: 'replaced' | 'removed' | 'moved'
   /** Where a moved file goes. */
   readonly to?: string
+  /** Of a replaced file: the temporary name of what was to take its place. */
+  readonly temp?: string
   /** Wall-clock milliseconds. */
   readonly at: number
   /** The state in which its content is known: any other state is news. */

@@ -98,9 +98,11 @@ async function swapFile(
   const before = statsAt(context, path)
   if (before === undefined || !equalSignature(signatureOf(before), expect)) return { kind: 'changed' }
   const id = context.trash.newId()
-  const note: TrashNote = { path, why: 'replaced', at: context.clock.now(), seen: expect, changed: false }
+  const tempId = context.trash.newId()
+  const note: TrashNote = { path, why: 'replaced', at: context.clock.now(), seen: expect, changed: false, temp: tempId }
   const model = options.keepMode === false ? undefined : before
   const temp = await prepareSwap(context, id, note, bytes, {
+    id: tempId,
     mode: modeOf(context, model, options.executable),
     ...(model && { owner: model })
   })
@@ -113,7 +115,8 @@ async function swapFile(
     putBackLater(context, id, note)
     throw error
   } finally {
-    dropTemp(context, temp)
+    // To recovery its absence says that it was placed.
+    if (!context.stuck.has(path)) dropTemp(context, temp)
   }
 }
 
@@ -228,6 +231,8 @@ export interface Temp {
 }
 
 export interface TempOptions {
+  /** @default a new one */
+  readonly id?: string
   readonly mode: number
   /** Whose file it replaces. */
   readonly owner?: { readonly uid: bigint; readonly gid: bigint }
@@ -247,7 +252,7 @@ export async function writeTemp(context: DiskContext, bytes: Uint8Array, options
 
 /** Writes the file and leaves it open, to be synced together with others. */
 export function startTemp(context: DiskContext, temps: Anchor, bytes: Uint8Array, options: TempOptions): { temp: Temp; fd: number } {
-  const id = context.trash.newId()
+  const id = options.id ?? context.trash.newId()
   const fd = writeNew(temps.entry(id), bytes)
   try {
     if (options.owner !== undefined) giveTo(fd, options.owner)

@@ -3,7 +3,6 @@ import type { VirtualClock } from '../virtual-clock.js'
 import type { SeededRandom } from '../random.js'
 import type { MemoryDisk } from './memory-disk.js'
 
-type Watch = FolderFs['watch']
 type RelPath = Parameters<FolderFs['fact']>[0]
 
 export interface WatcherFaults {
@@ -16,8 +15,9 @@ export interface WatcherFaults {
 }
 
 /** Watches a disk in memory, as badly as `faults` says. */
-export function badWatcher(disk: MemoryDisk, clock: VirtualClock, random: SeededRandom, faults: WatcherFaults): Watch {
-  return async (onHint, rules) => {
+export function badWatcher(disk: MemoryDisk, clock: VirtualClock, random: SeededRandom, faults: WatcherFaults): Pick<FolderFs, 'watch' | 'caughtUp'> {
+  const caughtUp = (): Promise<void> => new Promise((resolve) => void clock.after(faults.delayMs, resolve))
+  const watch: FolderFs['watch'] = async (onHint, rules) => {
     let stopped = false
     const tell = (path: RelPath): void => {
       clock.after(random.int(faults.delayMs + 1), () => (stopped ? undefined : onHint({ paths: [path] })))
@@ -35,4 +35,5 @@ export function badWatcher(disk: MemoryDisk, clock: VirtualClock, random: Seeded
       await Promise.resolve()
     }
   }
+  return { watch, caughtUp }
 }
