@@ -86,6 +86,7 @@ function withRights(workspace: Workspace, rights: WorkspaceKeys['rights']): Work
       return workspace.tree
     },
     rows: workspace.rows,
+    blobs: workspace.blobs,
     on: (name, listener) => workspace.on(name, listener),
     start: () => workspace.start(),
     stop: () => workspace.stop(),

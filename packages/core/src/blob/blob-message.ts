@@ -6,9 +6,6 @@ import { MAX_BLOB_CHUNKS, MAX_SEALED_BYTES } from './chunk-limits.js'
 import { MAX_HAVE_BITS } from './pull-limits.js'
 
 export const BLOB_VERSION = 1
-/** The largest piece, with room for its head. */
-export const MAX_BLOB_FRAME_BYTES = MAX_SEALED_BYTES + 64
-
 /** One frame of `/collab/blob/1`. `ref` is the number that who follows a blob gave it; `id` that of a request. */
 export type BlobMessage =
   | { readonly type: 'hello'; readonly version: number }
@@ -30,6 +27,8 @@ export type BlobMessage =
 /** A sealed chunk, or a manifest: 0 is the root, 1 and up those that it names. */
 export type BlobPart = 'chunk' | 'manifest'
 
+/** The array, the code, an id and the length of a piece take less. */
+const HEAD_BYTES = 64
 const CODES = { hello: 0, follow: 1, unfollow: 2, have: 3, whole: 4, get: 5, cancel: 6, piece: 7, lack: 8 } as const
 
 export function encodeBlobMessage(message: Exclude<BlobMessage, { type: 'unknown' }>): Uint8Array {
@@ -61,7 +60,7 @@ function fieldsOf(message: Exclude<BlobMessage, { type: 'unknown' }>): readonly 
 
 /** @throws {MalformedError} when the frame is not a message; fields behind those known are ignored. */
 export function decodeBlobMessage(frame: Uint8Array): BlobMessage {
-  if (frame.length > MAX_BLOB_FRAME_BYTES) throw new MalformedError('a frame larger than the limit')
+  if (frame.length > MAX_SEALED_BYTES + HEAD_BYTES) throw new MalformedError('a frame larger than the limit')
   const fields = new CborFields(decodeCbor(frame))
   const code = fields.uint()
   switch (code) {

@@ -16,6 +16,7 @@ import { Admission } from './admission.js'
 import { createNode } from './create-libp2p.js'
 import type { Node, TransportFactories } from './create-libp2p.js'
 import { peerOfAddress } from './dial-addresses.js'
+import { BlobStreams } from './blob-streams.js'
 import { Dialer } from './dialer.js'
 import { LanDiscovery } from './discovery.js'
 import { GossipGate } from './gossip-gate.js'
@@ -24,7 +25,7 @@ import { checkListenAddresses, listenError } from './listen-addresses.js'
 import { STOP_STEP_MS } from './net-limits.js'
 import { Refusals } from './refusals.js'
 import { SyncStreams } from './sync-streams.js'
-import type { Transport, TransportHandlers, TransportPeer } from './transport.js'
+import type { BlobChannel, Transport, TransportHandlers, TransportPeer } from './transport.js'
 
 export interface TransportInit {
   /** 32-byte Ed25519 seed of the peer key. */
@@ -66,6 +67,7 @@ class Libp2pTransport implements Transport {
   readonly #admission: Admission
   readonly #gate: GossipGate
   readonly #streams: SyncStreams
+  readonly #blobs: BlobStreams | undefined
   readonly #dialer: Dialer
   /** Connected peers that were admitted. */
   readonly #members = new Set<string>()
@@ -98,13 +100,16 @@ class Libp2pTransport implements Transport {
       gate: this.#gate,
       handlers: {
         joined: peer => this.#joined(peer),
-        left: (peer, reason) => init.handlers.left(peer, reason),
+        left: (peer, reason) => this.#left(peer, reason),
         frame: (peer, frame) => init.handlers.frame(peer, frame)
       },
       disconnect: (peer, reason) => this.disconnect(peer, reason),
       clock,
       random
     })
+    const disconnect = (peer: string, reason: string): void => this.disconnect(peer, reason)
+    const { blobs: handlers } = init.handlers
+    this.#blobs = handlers && new BlobStreams({ self: this.peerId, admission: this.#admission, handlers, disconnect, clock, random })
     this.#dialer = new Dialer({
       self: this.peerId,
       dial: addresses => this.#dial(addresses),
@@ -124,6 +129,7 @@ class Libp2pTransport implements Transport {
     this.#node = node
     await this.#admission.start(node)
     await this.#streams.start(node)
+    await this.#blobs?.start(node)
     node.addEventListener('connection:close', event => this.#streams.closed(event.detail))
     node.addEventListener('peer:disconnect', event => void this.#disconnected(event.detail.toString()))
     node.addEventListener('self:peer:update', () => this.#announce())
@@ -166,6 +172,10 @@ class Libp2pTransport implements Transport {
     const connections = this.#connectionsTo(peer)
     this.#streams.drop(peer, reason)
     for (const connection of connections) connection.abort(new Error(reason))
+  }
+
+  get blobs(): BlobChannel | undefined {
+    return this.#blobs
   }
 
   peers(): readonly TransportPeer[] {
@@ -235,6 +245,13 @@ class Libp2pTransport implements Transport {
   #joined(peer: string): void {
     this.#dialer.joined(peer)
     this.#init.handlers.joined(peer)
+    const connection = this.#streams.connectionOf(peer)
+    if (connection !== undefined) this.#blobs?.joined(peer, connection)
+  }
+
+  #left(peer: string, reason: string): void {
+    this.#blobs?.left(peer)
+    this.#init.handlers.left(peer, reason)
   }
 
   #refused(connection: Connection, cause: string): void {
@@ -272,6 +289,7 @@ class Libp2pTransport implements Transport {
     this.#dialer.stop()
     this.#admission.stop()
     this.#gate.stop()
+    this.#blobs?.stop()
     await this.#streams.stop(STOP_STEP_MS)
     for (const connection of this.#node?.getConnections() ?? []) connection.abort(new Error('stopping'))
     const clock = this.#init.clock ?? systemClock

@@ -12,6 +12,8 @@ export const READ_HIGH_BYTES = 256 * KiB
 export const MAX_STREAM_WINDOW_BYTES = 1024 * KiB
 /** Streams that one connection may have opened to us: sync, admission, identify, ping and gossip, with room to overlap. */
 export const MAX_INBOUND_STREAMS = 64
+/** A frame of the stream for blobs: the largest sealed chunk and its head. */
+export const MAX_BLOB_FRAME_BYTES = 1024 * KiB + 112
 /** Silence in the middle of a frame after which the peer counts as stuck: longer than a Wi-Fi hand-over. */
 export const FRAME_STALL_MS = 60_000
 

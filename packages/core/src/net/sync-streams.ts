@@ -65,6 +65,11 @@ export class SyncStreams {
     })
   }
 
+  /** The connection that the sync stream with `peer` runs over. */
+  connectionOf(peer: string): Connection | undefined {
+    return this.#sessions.get(peer)?.connection
+  }
+
   async send(peer: string, frame: Uint8Array): Promise<void> {
     const session = this.#sessions.get(peer)
     if (session === undefined) throw new StreamGoneError(`peer ${peer} is not connected`)

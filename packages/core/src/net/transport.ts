@@ -26,6 +26,20 @@ export interface Transport {
   /** Closes all connections to `peer` and refuses it for a time that grows with every repetition. */
   disconnect(peer: string, reason: string): void
   peers(): readonly TransportPeer[]
+  /** The stream for blobs beside each sync stream; a transport without it moves no blobs. */
+  readonly blobs?: BlobChannel | undefined
+}
+
+export interface BlobChannel {
+  /** As `Transport.send`, on the stream for blobs. */
+  send(peer: string, frame: Uint8Array): Promise<void>
+}
+
+/** What a transport tells of its streams for blobs; as in `TransportHandlers`. */
+export interface BlobChannelHandlers {
+  joined(peer: string): void
+  left(peer: string): void
+  frame(peer: string, frame: Uint8Array): Promise<void>
 }
 
 export type GossipVerdict = 'accept' | 'ignore' | 'reject'
@@ -45,6 +59,8 @@ export interface TransportHandlers {
   listening(addresses: readonly string[]): void
   /** Someone connected who did not prove the key, or a dial problem worth a sentence. */
   trouble(code: TroubleCode, message: string): void
+  /** @default no stream for blobs is opened or taken */
+  readonly blobs?: BlobChannelHandlers
 }
 
 export type TroubleCode = 'not-admitted' | 'dial-failed' | 'mdns-failed'

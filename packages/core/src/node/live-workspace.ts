@@ -12,6 +12,8 @@ import type { Entry } from '../log/entry.js'
 import type { Log } from '../log/log.js'
 import type { Transport, TransportHandlers } from '../net/transport.js'
 import { DocumentOpener } from './document-opener.js'
+import type { BlobDriver } from './blob-driver.js'
+import type { Blobs } from './blob-types.js'
 import { readHistory } from './history.js'
 import { readDeleted, readPast } from './past-view.js'
 import type { PastViewInit } from './past-view.js'
@@ -41,6 +43,7 @@ export interface LiveWorkspaceInit {
   readonly events: Emitter<WorkspaceEvents>
   readonly clock: Clock
   readonly logger: Logger
+  readonly blobs: BlobDriver
   readonly transport: ((peerSeed: Uint8Array, handlers: TransportHandlers) => Transport) | undefined
 }
 
@@ -98,6 +101,10 @@ export class LiveWorkspace implements Workspace {
     return this.#init.replica.applier.tree.view
   }
 
+  get blobs(): Blobs {
+    return this.#init.blobs
+  }
+
   get rows(): Pick<KvStore, 'get' | 'scan' | 'commit'> {
     return this.#init.store
   }
@@ -113,7 +120,9 @@ export class LiveWorkspace implements Workspace {
     const { transport, replica } = this.#init
     if (transport === undefined) return
     this.#transport = transport(replica.identity.peerSeed, this.#handlers())
+    if (this.rights === 'blind') await this.#holdBlobs()
     this.#driver.start(this.#transport)
+    this.#init.blobs.start(this.#transport)
     await this.#transport.start()
   }
 
@@ -123,6 +132,7 @@ export class LiveWorkspace implements Workspace {
     this.#cancelMerge?.()
     await this.#documents.close()
     this.#driver.stop()
+    this.#init.blobs.stop()
     await this.#transport?.stop()
     await this.#init.replica.close()
     await this.#init.store.close()
@@ -242,15 +252,22 @@ export class LiveWorkspace implements Workspace {
       frame: (peer, frame) => this.#driver.frame(peer, frame),
       gossip: (_peer, data) => this.#driver.gossip(data),
       listening: (addresses) => events.emit('listening', { addresses }),
-      trouble: (code, message) => events.emit('warning', { code, message })
+      trouble: (code, message) => events.emit('warning', { code, message }),
+      blobs: this.#init.blobs
     }
   }
 
   async #receive(entries: readonly Entry[]): Promise<Outcome> {
     const outcome = await this.#init.replica.receive(entries)
     this.#tell(outcome)
+    if (this.rights === 'blind') for (const { header } of outcome.staged.accepted) for (const blob of header.blobs) this.#init.blobs.want(blob)
     if (outcome.nodes.length > 0) this.#mergeWhenQuiet()
     return outcome
+  }
+
+  /** Who cannot read holds every blob that an entry brings; who can fetches what the tree shows. */
+  async #holdBlobs(): Promise<void> {
+    for (const { blobs } of (await this.#init.log.headers()).values()) for (const blob of blobs) this.#init.blobs.want(blob)
   }
 
   #mergeWhenQuiet(): void {

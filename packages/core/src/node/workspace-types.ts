@@ -1,5 +1,6 @@
 import type { AuthorId, DocId, EntryHash, NodeId, WorkspaceId } from '../base/ids.js'
 import type { Unsubscribe } from '../base/events.js'
+import type { Blobs } from './blob-types.js'
 import type { KvOp, KvStore } from '../base/kv.js'
 import type { TextEdit } from '../base/text-diff.js'
 import type { TreeView } from '../doc/tree-view.js'
@@ -152,6 +153,8 @@ export interface Workspace {
   readonly session: number
   /** Live; changes only between turns of the event loop. */
   readonly tree: TreeView
+  /** Pictures, PDFs and other content that is not text. */
+  readonly blobs: Blobs
   /** The owner's own rows (tables whose name starts with `folder_`) live in the same store and transactions. */
   readonly rows: Pick<KvStore, 'get' | 'scan' | 'commit'>
   on<Name extends keyof WorkspaceEvents>(name: Name, listener: (payload: WorkspaceEvents[Name]) => void): Unsubscribe

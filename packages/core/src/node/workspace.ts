@@ -9,6 +9,10 @@ import { silentLogger } from '../base/log.js'
 import type { WorkspaceKeys } from '../keys/workspace-keys.js'
 import { Log } from '../log/log.js'
 import type { Transport, TransportHandlers } from '../net/transport.js'
+import { systemRandom } from '../base/random.js'
+import { deriveBlobKeys } from '../blob/blob-keys.js'
+import { BlobDriver } from './blob-driver.js'
+import type { BlobLimits } from './blob-types.js'
 import { identityRow, nextIdentity, readIdentity } from './identity.js'
 import { LiveWorkspace } from './live-workspace.js'
 import { nodeCrypto } from './node-crypto.js'
@@ -32,6 +36,8 @@ export interface WorkspaceInit {
   readonly continuous?: (session: number) => boolean
   /** Makes the transport; none for a workspace without a network. */
   readonly transport?: (peerSeed: Uint8Array, handlers: TransportHandlers) => Transport
+  /** Bandwidth of pictures and other large files. @default no limits */
+  readonly blobLimits?: BlobLimits
   /** @default Node's own crypto */
   readonly crypto?: Crypto
   /** @default the system's clock */
@@ -57,5 +63,16 @@ export async function openWorkspace(init: WorkspaceInit): Promise<Workspace> {
   const log = await Log.open({ kv: store, crypto, workspace: keys.id })
   const replica = await Replica.open({ kv: store, log, crypto, clock, keys, identity, name: init.name })
   const events = new Emitter<WorkspaceEvents>((error) => logger.warn('a listener failed', { reason: errorMessage(error) }))
-  return new LiveWorkspace({ crypto, keys, store, log, replica, events, clock, logger, transport: init.transport })
+  const blobs = new BlobDriver({
+    crypto,
+    kv: store,
+    clock,
+    random: systemRandom,
+    logger: logger.scope('blobs'),
+    keys: keys.rights === 'blind' ? undefined : deriveBlobKeys(crypto, keys.readKey),
+    limits: init.blobLimits ?? {},
+    onRefused: (peer, reason) => events.emit('peer', { peer, name: undefined, state: 'refused', reason }),
+    onTrouble: (message) => events.emit('warning', { code: 'blob-failed', message })
+  })
+  return new LiveWorkspace({ crypto, keys, store, log, replica, events, clock, logger, blobs, transport: init.transport })
 }

@@ -1,0 +1,252 @@
+import { equalBytes, toHex } from '../base/bytes.js'
+import type { Clock } from '../base/clock.js'
+import type { Crypto } from '../base/crypto.js'
+import { errorMessage } from '../base/errors.js'
+import { Emitter } from '../base/events.js'
+import type { Unsubscribe } from '../base/events.js'
+import type { BlobId } from '../base/ids.js'
+import type { KvStore } from '../base/kv.js'
+import type { Logger } from '../base/log.js'
+import type { Random } from '../base/random.js'
+import type { BlobKeys } from '../blob/blob-keys.js'
+import { decodeBlobMessage, encodeBlobMessage } from '../blob/blob-message.js'
+import { placeOfFiles } from '../blob/blob-place.js'
+import type { BlobPlace, PlainFiles } from '../blob/blob-place.js'
+import type { ChunkList } from '../blob/chunk-list.js'
+import { buildManifest } from '../blob/manifest.js'
+import type { Item } from '../blob/manifest.js'
+import { PullMachine } from '../blob/pull-machine.js'
+import type { PullEffect, PullEvent } from '../blob/pull-types.js'
+import type { Transport } from '../net/transport.js'
+import { BlobLists } from './blob-lists.js'
+import type { BlobLimits, Blobs, TransferStatus } from './blob-types.js'
+import { TokenBucket } from './token-bucket.js'
+
+export interface BlobDriverInit {
+  readonly crypto: Crypto
+  readonly kv: KvStore
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly keys: BlobKeys | undefined
+  readonly limits: BlobLimits
+  /** A peer was sent away for what it sent. */
+  readonly onRefused: (peer: string, reason: string) => void
+  /** Chunks or manifests could not be kept. */
+  readonly onTrouble: (message: string) => void
+}
+
+/** A chunk that the disk refused is asked for again after this time. */
+const DISK_RETRY_MS = 5_000
+
+/** Carries out what the pull machine decides: between the machine, the manifests, the chunks' place and the transport. */
+export class BlobDriver implements Blobs {
+  readonly #init: BlobDriverInit
+  readonly #machine: PullMachine
+  readonly #lists: BlobLists
+  readonly #up: TokenBucket
+  readonly #down: TokenBucket
+  readonly #events: Emitter<{ whole: BlobId }>
+  /** Wanted, with the size that the tree says to who can read it. */
+  readonly #wanted = new Map<BlobId, number | undefined>()
+  #place: BlobPlace | undefined
+  #transport: Transport | undefined
+  #cancelTimer: (() => void) | undefined
+  #sentBytes = 0
+  #receivedBytes = 0
+  #stopped = false
+
+  constructor(init: BlobDriverInit) {
+    this.#init = init
+    this.#machine = new PullMachine({ crypto: init.crypto, random: init.random })
+    this.#lists = new BlobLists(init.kv)
+    this.#up = new TokenBucket(init.limits.upBytesPerSecond ?? Infinity, init.clock)
+    this.#down = new TokenBucket(init.limits.downBytesPerSecond ?? Infinity, init.clock)
+    this.#events = new Emitter((error) => init.logger.warn('a listener failed', { reason: errorMessage(error) }))
+  }
+
+  get keys(): BlobKeys | undefined {
+    return this.#init.keys
+  }
+
+  use(place: { readonly sealed: BlobPlace } | { readonly files: PlainFiles }): void {
+    const { crypto, keys } = this.#init
+    if ('sealed' in place) this.#place = place.sealed
+    else if (keys !== undefined) this.#place = placeOfFiles(crypto, keys, place.files)
+    else throw new RangeError('a blind link cannot read files')
+  }
+
+  start(transport: Transport): void {
+    this.#transport = transport
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#cancelTimer?.()
+  }
+
+  joined(peer: string): void {
+    this.#handle({ type: 'connected', peer })
+  }
+
+  left(peer: string): void {
+    this.#handle({ type: 'disconnected', peer })
+  }
+
+  /** The transport reads no further frame of this peer until it resolves: so the limit reaches the sender. */
+  async frame(peer: string, frame: Uint8Array): Promise<void> {
+    const message = decodeBlobMessage(frame)
+    this.#receivedBytes += frame.length
+    this.#handle({ type: 'message', peer, message })
+    await this.#down.take(frame.length)
+  }
+
+  async describe(chunks: readonly Item[]): Promise<{ readonly blob: BlobId; readonly size: number }> {
+    const { blob, size, nodes } = buildManifest(this.#init.crypto, chunks)
+    await this.#lists.keep(nodes)
+    return { blob, size }
+  }
+
+  async list(blob: BlobId): Promise<ChunkList | undefined> {
+    return await this.#lists.list(blob)
+  }
+
+  want(blob: BlobId, size?: number): void {
+    if (this.#wanted.has(blob) || this.#place === undefined) return
+    this.#wanted.set(blob, size)
+    this.#run(this.#want(blob))
+  }
+
+  unwant(blob: BlobId): void {
+    if (this.#wanted.delete(blob)) this.#handle({ type: 'unwanted', blob })
+  }
+
+  changed(blob: BlobId): void {
+    this.#run(this.#look(blob))
+  }
+
+  async keepOnly(blobs: ReadonlySet<BlobId>): Promise<void> {
+    for (const blob of await this.#lists.all()) if (!blobs.has(blob) && !this.#wanted.has(blob)) await this.#lists.drop(blob)
+  }
+
+  onWhole(listener: (blob: BlobId) => void): Unsubscribe {
+    return this.#events.on('whole', listener)
+  }
+
+  status(): TransferStatus {
+    return { ...this.#machine.transfers, sentBytes: this.#sentBytes, receivedBytes: this.#receivedBytes }
+  }
+
+  #handle(event: PullEvent): void {
+    if (this.#stopped) return
+    for (const effect of this.#machine.handle(event, this.#init.clock.monotonic())) this.#carryOut(effect)
+  }
+
+  #carryOut(effect: PullEffect): void {
+    switch (effect.type) {
+      case 'send':
+        return this.#run(this.#send(effect))
+      case 'look':
+        return this.#run(this.#look(effect.blob))
+      case 'listed':
+        return this.#run(this.#listed(effect))
+      case 'load':
+        return this.#run(this.#load(effect))
+      case 'store':
+        return this.#run(this.#store(effect))
+      case 'whole':
+        return this.#run(this.#whole(effect.blob))
+      case 'timer':
+        return this.#setTimer(effect.at)
+      case 'disconnect':
+        this.#init.onRefused(effect.peer, effect.reason)
+        this.#transport?.disconnect(effect.peer, effect.reason)
+    }
+  }
+
+  async #want(blob: BlobId): Promise<void> {
+    const list = await this.#lists.list(blob)
+    const chunks = list === undefined ? undefined : await this.#prepare(list)
+    if (list === undefined || chunks === undefined) this.#handle({ type: 'wanted', blob })
+    else this.#handle({ type: 'wanted', blob, held: { list, chunks } })
+  }
+
+  /** What is here of a blob, unless its size is not what the tree says: then it is nobody's. */
+  async #prepare(list: ChunkList) {
+    if (list.size === (this.#wanted.get(list.blob) ?? list.size)) return await this.#place?.prepare(list)
+    this.#wanted.delete(list.blob)
+    this.#handle({ type: 'unwanted', blob: list.blob })
+    return undefined
+  }
+
+  async #listed({ blob, manifests, list }: PullEffect & { type: 'listed' }): Promise<void> {
+    const { crypto } = this.#init
+    await this.#lists.keep(manifests.map((bytes) => ({ hash: toHex(crypto.sha256(bytes)), bytes })))
+    const chunks = await this.#prepare(list)
+    if (chunks !== undefined) this.#handle({ type: 'held', blob, held: { list, chunks } })
+  }
+
+  async #look(blob: BlobId): Promise<void> {
+    const list = await this.#lists.list(blob)
+    const chunks = list === undefined ? undefined : await this.#place?.held(list)
+    const held = list === undefined || chunks === undefined ? undefined : { list, chunks }
+    this.#handle({ type: 'held', blob, held })
+  }
+
+  async #load({ peer, id, blob, part, index }: PullEffect & { type: 'load' }): Promise<void> {
+    const bytes = part === 'manifest' ? await this.#lists.manifest(blob, index) : await this.#read(blob, index)
+    this.#handle({ type: 'loaded', peer, id, bytes })
+  }
+
+  async #read(blob: BlobId, index: number): Promise<Uint8Array | undefined> {
+    const list = await this.#lists.list(blob)
+    if (list === undefined || index >= list.count) return undefined
+    const sealed = await this.#place?.read(list, index)
+    return sealed !== undefined && this.#isChunk(list, index, sealed) ? sealed : undefined
+  }
+
+  #isChunk(list: ChunkList, index: number, sealed: Uint8Array): boolean {
+    return equalBytes(this.#init.crypto.sha256(sealed), list.hashOf(index))
+  }
+
+  async #store({ peer, blob, index, bytes }: PullEffect & { type: 'store' }): Promise<void> {
+    const list = await this.#lists.list(blob)
+    const stored = (outcome: 'ok' | 'bad' | 'failed'): void => this.#handle({ type: 'stored', peer, blob, index, bytes: bytes.length, outcome })
+    if (list === undefined || this.#place === undefined) return stored('failed')
+    if (!this.#isChunk(list, index, bytes)) return stored('bad')
+    try {
+      // A chunk that does not open is its author's doing, and whoever sends it is not to blame.
+      if (await this.#place.write(list, index, bytes)) return stored('ok')
+      this.unwant(blob)
+      this.#init.onTrouble('a file that a member added cannot be read by anybody; it should add it anew')
+    } catch (error) {
+      this.#init.onTrouble(`a part of a file could not be written: ${errorMessage(error)}`)
+      await new Promise<void>((resolve) => void this.#init.clock.after(DISK_RETRY_MS, resolve))
+    }
+    stored('failed')
+  }
+
+  async #whole(blob: BlobId): Promise<void> {
+    this.#wanted.delete(blob)
+    await this.#place?.finish(blob)
+    this.#events.emit('whole', blob)
+  }
+
+  async #send({ peer, message }: PullEffect & { type: 'send' }): Promise<void> {
+    const frame = encodeBlobMessage(message)
+    if (message.type === 'piece') await this.#up.take(frame.length)
+    await this.#transport?.blobs?.send(peer, frame)
+    this.#sentBytes += frame.length
+    if (message.type === 'piece') this.#handle({ type: 'sent', peer })
+  }
+
+  #setTimer(at: number): void {
+    this.#cancelTimer?.()
+    const { clock } = this.#init
+    this.#cancelTimer = clock.after(Math.max(0, at - clock.monotonic()), () => this.#handle({ type: 'tick' }))
+  }
+
+  #run(work: Promise<void>): void {
+    work.catch((error: unknown) => this.#init.logger.debug('a step of a transfer failed', { reason: errorMessage(error) }))
+  }
+}
