@@ -19,14 +19,14 @@ function testFiles(): readonly string[] {
 function quotedRules(): ReadonlyMap<string, string> {
   const rules = new Map<string, string>()
   for (const file of testFiles()) {
-    for (const [, ids = '', name = ''] of read(file).matchAll(/['"`]((?:\[[A-Z]+\d+\]\s*)+)(.*)/g)) {
-      for (const [, id = ''] of ids.matchAll(/\[([A-Z]+\d+)\]/g)) if (!rules.has(id)) rules.set(id, `${name.replace(/['"`], .*$/, '')} (${file})`)
+    for (const [, ids = '', name = ''] of read(file).matchAll(/['"`]((?:\[[A-Z]+(?:\d+[A-Z]+)?\d+\]\s*)+)(.*)/g)) {
+      for (const [, id = ''] of ids.matchAll(/\[([A-Z]+(?:\d+[A-Z]+)?\d+)\]/g)) if (!rules.has(id)) rules.set(id, `${name.replace(/['"`], .*$/, '')} (${file})`)
     }
   }
   return rules
 }
 
-const defined = [...read('docs/SPEC.md').matchAll(/^- \*\*\[([A-Z]+\d+)\]\*\* \S/gm)].map((match) => match[1] ?? '')
+const defined = [...read('docs/SPEC.md').matchAll(/^- \*\*\[([A-Z]+(?:\d+[A-Z]+)?\d+)\]\*\* \S/gm)].map((match) => match[1] ?? '')
 const quoted = quotedRules()
 
 describe('the rules of docs/SPEC.md', () => {
@@ -59,7 +59,7 @@ describe('what the documents print', () => {
   })
 
   it('[SPEC5] every file that a document names exists, and holds the names in its row of a table', () => {
-    const documents = ['docs/ARCHITECTURE.md', 'docs/PROTOCOL.md', 'docs/THREATS.md', ...readdirSync(join(root, 'docs/decisions')).map((name) => `docs/decisions/${name}`)]
+    const documents = ['docs/ARCHITECTURE.md', 'docs/PROTOCOL.md', 'docs/THREATS.md', 'docs/RELIABILITY.md', ...readdirSync(join(root, 'docs/decisions')).map((name) => `docs/decisions/${name}`)]
     const lines = documents.flatMap((document) => read(document).split('\n').map((line) => ({ document, line })))
     const wrong = lines.flatMap(({ document, line }) => {
       const files = [...line.matchAll(/`((?:packages|test|docs)\/[\w./-]+\.(?:ts|md))`/g)].map((match) => match[1] ?? '')
@@ -69,6 +69,22 @@ describe('what the documents print', () => {
       return [...gone, ...names.filter((name) => !read(file ?? '').includes(name))].map((name) => `${document}: ${name}`)
     })
     expect(wrong).toEqual([])
+  })
+})
+
+describe('the tables of docs/RELIABILITY.md', () => {
+  const rows = read('docs/RELIABILITY.md')
+    .split('\n')
+    .filter((line) => line.startsWith('| ') && !/^\| (?:#|fault|input|what) /.test(line))
+
+  it('[SPEC6] name rules that exist in every row, or say why there is no test', () => {
+    const known = new Set(defined)
+    const wrong = rows.filter((row) => {
+      const rules = [...row.matchAll(/\[([A-Z]+(?:\d+[A-Z]+)?\d+)\]/g)].map((match) => match[1] ?? '')
+      return rules.length === 0 ? !/(?:no test|not built|[Nn]ot tested)/.test(row) : rules.some((rule) => !known.has(rule))
+    })
+    expect(wrong).toEqual([])
+    expect(rows.length).toBeGreaterThan(80)
   })
 })
 

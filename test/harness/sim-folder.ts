@@ -1,6 +1,6 @@
 import { mount } from './disk/mounts.js'
 import { silentLogger } from '@collab/core'
-import type { WorkspaceKeys } from '@collab/core'
+import type { Clock, WorkspaceKeys } from '@collab/core'
 import { FolderSync, openFolder } from '@collab/folder'
 import type { FolderFs, FolderStatus } from '@collab/folder'
 import { CrashError, FaultyDisk, isChange } from './disk/faulty-disk.js'
@@ -18,6 +18,8 @@ export interface SimFolderInit {
   readonly keys: WorkspaceKeys
   readonly disk?: Partial<MemoryDiskInit>
   readonly watcher?: Partial<WatcherFaults>
+  /** @default that of the world */
+  readonly clock?: Clock
 }
 
 /** The net under a watcher that loses events. */
@@ -32,25 +34,29 @@ export class SimFolder implements Disposable {
   readonly disk: MemoryDisk
   readonly user: DiskUser
   readonly root: string
+  /** While set, every change of the disk fails with it. */
+  diskError: string | undefined
   /** What the folder warned of or failed at, in all runs. */
   readonly warnings: string[] = []
   readonly #world: SimWorld
+  readonly #clock: Clock
   readonly #watcher: WatcherFaults
   readonly #mounted: Disposable
   #faulty: FaultyDisk
   #running: { readonly fs: FolderFs; readonly sync: FolderSync } | undefined
   #stepsLeft = Infinity
 
-  constructor({ world, name, keys, disk = {}, watcher = {} }: SimFolderInit) {
+  constructor({ world, name, keys, disk = {}, watcher = {}, clock = world.clock }: SimFolderInit) {
+    this.#clock = clock
     this.name = name
     this.#world = world
     this.root = `/in-memory/${name}-${crypto.randomUUID()}`
     this.#watcher = { loss: 0, duplication: 0, delayMs: 0, ...watcher }
-    this.disk = new MemoryDisk({ root: this.root, now: () => world.clock.now(), ...disk })
+    this.disk = new MemoryDisk({ root: this.root, now: () => clock.now(), ...disk })
     this.user = new DiskUser(this.disk, this.root)
     this.#faulty = new FaultyDisk(this.disk)
     this.#mounted = mount(this.root, { call: (call, args) => this.#faulty.call(call, args) })
-    this.peer = world.add(name, keys)
+    this.peer = world.add(name, keys, { clock })
   }
 
   get running(): boolean {
@@ -70,7 +76,11 @@ export class SimFolder implements Disposable {
   async start(): Promise<void> {
     const faulty = new FaultyDisk(this.disk)
     const isLast = (): boolean => this.#faulty === faulty && this.#stepsLeft-- === 0
-    faulty.faultAt = (call) => (isChange(call) && isLast() ? { kind: 'crash' } : undefined)
+    faulty.faultAt = (call) => {
+      if (!isChange(call)) return undefined
+      if (isLast()) return { kind: 'crash' }
+      return this.diskError === undefined ? undefined : { kind: 'error', code: this.diskError }
+    }
     this.#faulty = faulty
     this.#guardStore(faulty, isLast)
     try {
@@ -82,9 +92,9 @@ export class SimFolder implements Disposable {
 
   async #begin(): Promise<void> {
     await this.peer.start()
-    const fs = await openFolder({ root: this.root, logger: silentLogger, clock: this.#world.clock })
+    const fs = await openFolder({ root: this.root, logger: silentLogger, clock: this.#clock })
     Object.assign(fs, badWatcher(this.disk, this.#world.clock, this.#world.random, this.#watcher))
-    const sync = new FolderSync({ workspace: this.peer.live, fs, clock: this.#world.clock, joinWaitMs: 500, scanIntervalMs: SCAN_MS })
+    const sync = new FolderSync({ workspace: this.peer.live, fs, clock: this.#clock, joinWaitMs: 500, scanIntervalMs: SCAN_MS })
     const faulty = this.#faulty
     const warn = (warning: string): void => void (faulty.crashed || this.warnings.push(warning))
     sync.on('warning', ({ code, message }) => warn(`${code}: ${message}`))

@@ -1,14 +1,13 @@
 import { createHash } from 'node:crypto'
 import { createMemoryStore, diffText, openWorkspace } from '@collab/core'
-import type { Crypto, DocId, KvStore, NodeId, TextState, Workspace, WorkspaceKeys } from '@collab/core'
+import type { Clock, Crypto, DocId, KvStore, NodeId, TextState, Workspace, WorkspaceKeys } from '@collab/core'
 import type { SimNetwork } from './sim-network.js'
-import type { VirtualClock } from './virtual-clock.js'
 
 export interface SimPeerInit {
   readonly name: string
   readonly keys: WorkspaceKeys
   readonly network: SimNetwork
-  readonly clock: VirtualClock
+  readonly clock: Clock
   readonly crypto: Crypto
   /** @default an empty one */
   readonly store?: KvStore
@@ -27,7 +26,7 @@ export class SimPeer {
   workspace: Workspace | undefined
   readonly #crypto: Crypto
   readonly #network: SimNetwork
-  readonly #clock: VirtualClock
+  readonly #clock: Clock
 
   constructor({ name, keys, network, clock, crypto, store, machine }: SimPeerInit) {
     this.#crypto = crypto

@@ -98,7 +98,10 @@ export interface PlaceItem {
 }
 
 /** Look again, nothing more: of a directory, at everything known below it too. */
-export type Hint = { readonly paths: readonly RelPath[] } | { readonly rescan: true; readonly reason: string }
+export type Hint =
+  | { readonly paths: readonly RelPath[] }
+  /** `lasting`: from now on not every change is seen at once; `reason` tells the user why, and what to do. */
+  | { readonly rescan: true; readonly reason: string; readonly lasting?: boolean }
 
 export interface HeldChange {
   readonly path: RelPath

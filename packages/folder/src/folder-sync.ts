@@ -216,6 +216,7 @@ export class FolderSync {
   }
 
   #onHint(hint: Hint): void {
+    if ('rescan' in hint && hint.lasting === true) this.#emitter.emit('warning', { code: 'not-watched', message: hint.reason })
     if ('rescan' in hint) this.#lookout.wantScan()
     else for (const path of hint.paths) this.#lookout.markHint(path)
     this.#wake()

@@ -18,7 +18,7 @@ export type WatchReport =
   | { readonly kind: 'ready' }
   | { readonly kind: 'caught-up'; readonly question: number }
   | { readonly kind: 'paths'; readonly paths: readonly string[] }
-  | { readonly kind: 'rescan'; readonly reason: string }
+  | { readonly kind: 'rescan'; readonly reason: string; readonly lasting?: boolean }
 
 /** libuv reads the queue until it is empty within one turn; the kernel drops events silently at 16,384. */
 const OVERFLOW_PER_TURN = 8192
@@ -138,6 +138,7 @@ class TreeWatcher {
         : `${directory === '' ? 'The folder' : directory} cannot be watched (${String(code)}); it is scanned every 15 seconds instead.`
     if (this.#isPolling) return
     this.#isPolling = true
+    this.#report({ kind: 'rescan', reason, lasting: true })
     setInterval(() => this.#needRescan(reason), POLL_MS)
   }
 

@@ -96,7 +96,7 @@ class ThreadedWatcher implements Watcher {
   #onReport(report: Exclude<WatchReport, { kind: 'ready' }>): void {
     if (report.kind === 'caught-up') return this.#answered(report.question)
     if (this.#stopped) return
-    if (report.kind === 'rescan') return this.#options.onHint({ rescan: true, reason: report.reason })
+    if (report.kind === 'rescan') return this.#options.onHint({ rescan: true, reason: report.reason, lasting: report.lasting === true })
     const paths = report.paths.flatMap((diskPath) => this.#pathOf(diskPath) ?? [])
     if (paths.length > 0) this.#options.onHint({ paths: [...new Set(paths)] })
   }

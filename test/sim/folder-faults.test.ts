@@ -1,0 +1,131 @@
+import { SimFolder } from '../harness/sim-folder.js'
+import type { SimFolderInit } from '../harness/sim-folder.js'
+import { keysFromWriteKey } from '@collab/core'
+import type { Clock } from '@collab/core'
+import { constantFrom, oneof, sample, string } from 'fast-check'
+import { afterEach, describe, expect, it } from 'vitest'
+import { simCrypto } from '../harness/sim-crypto.js'
+import { SimWorld } from '../harness/sim-world.js'
+
+const KEYS = keysFromWriteKey(simCrypto({ bytes: (length) => new Uint8Array(length) }), new Uint8Array(32).fill(6))
+const DAY_MS = 24 * 60 * 60 * 1000
+/** A refusal of the disk is tried again within this time. */
+const RETRY_MS = 6_000
+
+const open: SimFolder[] = []
+afterEach(() => {
+  for (const folder of open.splice(0)) folder[Symbol.dispose]()
+})
+
+interface Folders {
+  readonly world: SimWorld
+  readonly a: SimFolder
+  readonly b: SimFolder
+  readonly settled: () => Promise<void>
+}
+
+/** Two folders, linked and in sync, that began with `files` in the first. */
+async function twoFolders(files: Readonly<Record<string, string>>, init: { a?: Partial<SimFolderInit>; b?: Partial<SimFolderInit>; world?: SimWorld } = {}): Promise<Folders> {
+  const world = init.world ?? new SimWorld({ seed: 3, realCrypto: false })
+  const a = new SimFolder({ world, name: 'a', keys: KEYS, ...init.a })
+  const b = new SimFolder({ world, name: 'b', keys: KEYS, ...init.b })
+  open.push(a, b)
+  for (const [path, text] of Object.entries(files)) a.user.save(path, text)
+  await a.start()
+  await b.start()
+  world.link()
+  const settled = async (): Promise<void> => {
+    for (let round = 0; round < 3; round++) for (const folder of [a, b]) await folder.settled()
+  }
+  await settled()
+  return { world, a, b, settled }
+}
+
+describe('a folder whose disk fails for a while', () => {
+  for (const code of ['ENOSPC', 'EROFS', 'EACCES', 'EIO', 'EDQUOT'] as const) {
+    it(`[FAULT9] ${code}: each path is told once, nothing is lost, and all is done by itself once the disk works`, async () => {
+      const { world, a, b, settled } = await twoFolders({ 'a.md': 'one\n', 'b.md': 'b\n', 'c.md': 'c\n' })
+      b.diskError = code
+      a.user.save('a.md', 'one\ntwo\n')
+      a.user.move('b.md', 'd/b.md')
+      a.user.remove('c.md')
+      a.user.save('e.md', 'e\n')
+      b.user.save('a.md', 'zero\none\n')
+      await settled()
+      await world.pass(3 * RETRY_MS)
+      expect([...b.user.files()]).toEqual([['a.md', 'zero\none\n'], ['b.md', 'b\n'], ['c.md', 'c\n']])
+      expect(new Set(b.warnings).size).toBe(b.warnings.length)
+      b.diskError = undefined
+      await world.pass(RETRY_MS)
+      await settled()
+      const files = [['a.md', 'zero\none\ntwo\n'], ['d/b.md', 'b\n'], ['e.md', 'e\n']]
+      expect([...a.user.files()]).toEqual(files)
+      expect([...b.user.files()]).toEqual(files)
+    })
+  }
+})
+
+/** A clock whose time of day lies. */
+function wrongClock(clock: Clock, offset: () => number): Clock {
+  return { now: () => clock.now() + offset(), monotonic: () => clock.monotonic(), after: (ms, run) => clock.after(ms, run) }
+}
+
+describe('invariants of whole folders', () => {
+  it('[INV18] clocks that are wrong by years, or jump, lose nothing and decide nothing', async () => {
+    const world = new SimWorld({ seed: 4, realCrypto: false })
+    let jump = 0
+    const behind = wrongClock(world.clock, () => -400 * DAY_MS - jump)
+    const ahead = wrongClock(world.clock, () => 400 * DAY_MS + jump)
+    const { a, b, settled } = await twoFolders({ 'a.md': 'one\n', 'b.md': 'b\n' }, { world, a: { clock: behind }, b: { clock: ahead } })
+    const text: string[] = ['one']
+    for (let round = 0; round < 6; round++) {
+      jump = (round % 2 === 0 ? 1 : -1) * round * 100 * DAY_MS
+      const writer = round % 2 === 0 ? a : b
+      text.push(`line ${round}`)
+      writer.user.save('a.md', `${text.join('\n')}\n`, round % 3 === 0 ? 'in-place' : 'rename-over')
+      await settled()
+    }
+    b.user.remove('b.md')
+    a.user.save('c.md', 'c\n')
+    await settled()
+    const files = [['a.md', `${text.join('\n')}\n`], ['c.md', 'c\n']]
+    expect([...a.user.files()]).toEqual(files)
+    expect([...b.user.files()]).toEqual(files)
+    expect([...a.warnings, ...b.warnings]).toEqual([])
+  })
+
+  it('[INV17] nothing is published before it is durable', async () => {
+    const { world, a, b, settled } = await twoFolders({ 'a.md': 'one\n' })
+    const { store } = a.peer
+    const commit = store.commit.bind(store)
+    const held: (() => void)[] = []
+    store.commit = async (ops) => {
+      await new Promise<void>((resolve) => void held.push(resolve))
+      await commit(ops)
+    }
+    const before = world.network.messages
+    a.user.save('a.md', 'one\ntwo\n')
+    await world.pass(2_000)
+    expect([held.length > 0, world.network.messages - before, b.user.read('a.md')]).toEqual([true, 0, 'one\n'])
+    store.commit = commit
+    for (const release of held.splice(0)) release()
+    await settled()
+    expect(b.user.read('a.md')).toBe('one\ntwo\n')
+  })
+
+  it('[INV11] any text arrives byte by byte, made, edited and sent back', async () => {
+    const text = oneof(string({ unit: 'binary', maxLength: 60 }), string({ unit: constantFrom('\r', '\n', '\r\n', '\ufeff', '🙂', 'é', 'e\u0301', 'a', ' '), maxLength: 60 }))
+    const samples = sample(text, { numRuns: 150, seed: 11 })
+    const files = Object.fromEntries(samples.slice(0, 100).map((each, index) => [`${index}.md`, each]))
+    const { a, b, settled } = await twoFolders(files)
+    const skipped = new Set(a.status()?.skipped.map(({ path }) => path))
+    const synced = [...a.user.files()].filter(([path]) => !skipped.has(path))
+    expect(synced.length).toBeGreaterThan(50)
+    expect([...b.user.files()]).toEqual(synced)
+    const edited = synced.slice(0, 50).map(([path], index) => [path, samples[100 + index] ?? ''] as const)
+    for (const [path, next] of edited) b.user.save(path, next)
+    await settled()
+    const unsent = new Set(b.status()?.skipped.map(({ path }) => path))
+    for (const [path, next] of edited) if (!unsent.has(path)) expect(a.user.read(path)).toBe(next)
+  })
+})
