@@ -8,6 +8,7 @@ import type { HeldBases } from './held-bases.js'
 import type { IgnoreRules } from './ignore.js'
 import { isLocalEditName } from './read-only.js'
 import type { RelPath } from './rel-path.js'
+import { parentOf } from './rel-path.js'
 import type { DiskFact } from './signature.js'
 import type { SkippedPaths } from './skipped.js'
 import type { StaleTexts } from './stale-texts.js'
@@ -46,10 +47,12 @@ export function foldOf(fs: Pick<FolderFs, 'caseSensitive' | 'normalising'>): (pa
 }
 
 /** What is at a path, looked at once a round. */
-export function lookOnce({ fs, found }: FolderContext, path: RelPath): DiskFact {
+export function lookOnce(context: FolderContext, path: RelPath): DiskFact {
+  const { fs, found } = context
   const known = found.get(path)
   if (known !== undefined) return known
-  const fact = fs.fact(path)
+  const parent = parentOf(path)
+  const fact: DiskFact = parent !== '' && lookOnce(context, parent).kind === 'absent' ? { kind: 'absent' } : fs.fact(path)
   found.set(path, fact)
   return fact
 }

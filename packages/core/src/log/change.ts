@@ -70,6 +70,11 @@ export function decodeChanges(bytes: Uint8Array): readonly Change[] {
   return list.map(decodeOne)
 }
 
+/** The bytes of a change that was decoded or is about to be sealed: it was checked, or will be. */
+export function encodeChange(change: Change): Uint8Array {
+  return encodeCbor([encodeOne(change)])
+}
+
 /** What is written must be readable by the same rules, or every peer would void it. */
 function encodeChecked(change: Change): Parts {
   const parts = encodeOne(change)

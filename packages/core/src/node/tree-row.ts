@@ -1,13 +1,13 @@
 import { CborFields, decodeCbor, encodeCbor } from '../base/cbor.js'
 import { idBytes, parseAuthorId, parseOpId } from '../base/ids.js'
 import type { TreeOp } from '../doc/tree-state.js'
-import { decodeChanges, encodeChanges } from '../log/change.js'
+import { decodeChanges, encodeChange } from '../log/change.js'
 
 /** Table of the operations on the tree, in the order in which they were applied here. */
 export const TREE_TABLE = 'tree'
 
 export function encodeTreeRow({ id, author, seq, change }: TreeOp): Uint8Array {
-  return encodeCbor([idBytes(id), idBytes(author), seq, encodeChanges([change])])
+  return encodeCbor([idBytes(id), idBytes(author), seq, encodeChange(change)])
 }
 
 /** Undefined for a kind of change that this version does not know. */

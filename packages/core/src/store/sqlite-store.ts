@@ -18,6 +18,8 @@ const SCHEMA_VERSION = 1
 const LOCK_WAIT_MS = 250
 /** A large import leaves no larger log file than this behind. */
 const MAX_WAL_BYTES = 16 * 1024 * 1024
+/** Pages that the log gathers before they are moved to their places: a page that a burst writes often is moved once. */
+const CHECKPOINT_PAGES = 4096
 /** Of a fresh file: against 4096, entries of 2 KB take a third less space and are read twice as fast (measured). */
 const PAGE_BYTES = 8192
 const SUFFIXES = ['', '-wal', '-shm', '-journal']
@@ -234,7 +236,7 @@ function checkVersion(db: DatabaseSync): number {
 }
 
 function configure(db: DatabaseSync): void {
-  db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${MAX_WAL_BYTES}`)
+  db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${MAX_WAL_BYTES}; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
 }
 
 function createSchema(db: DatabaseSync): void {
