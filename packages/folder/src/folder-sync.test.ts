@@ -2,7 +2,7 @@ import { chmodSync, closeSync, mkdirSync, openSync, renameSync, rmSync, symlinkS
 import { systemClock } from '@collab/core'
 import { describe, expect, it } from 'vitest'
 import { decodeRow, encodeRow } from './base-row.js'
-import { eventually } from './testing/disk-harness.js'
+import { eventually, testFolder } from './testing/disk-harness.js'
 import { alike, lateFolder, matches, testPeer, Wire } from './testing/workspace-harness.js'
 import type { TestPeer } from './testing/workspace-harness.js'
 
@@ -186,6 +186,39 @@ describe('two folders', () => {
     await matches(a, { 'e/x.md': 'x one\nx two\nx three\n', 'e/y.md': 'y one\ny two\n' })
     await matches(b, { 'e/x.md': 'x one\nx two\nx three\n', 'e/y.md': 'y one\ny two\n' })
     expect(a.workspace.tree.at('e/x.md')?.node).toBe(node)
+  })
+
+  it('[SYNC35] a directory that is moved while the folder is opened is moved, whatever a peer sent meanwhile', async () => {
+    const wire = new Wire()
+    const folder = await testFolder()
+    await using b = await testPeer({ wire })
+    const before = await testPeer({ wire, folder, files: { 'd/x.md': 'x one\nx two\n', 'd/y.md': 'y one\ny two\n' } })
+    await matches(b, { 'd/x.md': 'x one\nx two\n', 'd/y.md': 'y one\ny two\n' })
+    const node = b.workspace.tree.at('d/x.md')?.node
+    const steps: string[] = []
+    let release = (): void => undefined
+    const open = new Promise<void>((resolve) => (release = resolve))
+    await using a = await before.restart(undefined, {
+      begin: false,
+      prepare: (fs) => {
+        const { watch, scan, fact } = { watch: fs.watch.bind(fs), scan: fs.scan.bind(fs), fact: fs.fact.bind(fs) }
+        fs.watch = async (...args) => await open.then(() => watch(...args))
+        fs.scan = async (...args) => await scan(...args).finally(() => steps.push('listed'))
+        fs.fact = (at) => (at.includes('x.md') && steps.push('looked'), fact(at))
+      }
+    })
+    await a.workspace.start()
+    const starting = a.sync.start()
+    renameSync(a.folder.at('d'), a.folder.at('e'))
+    b.write('d/x.md', 'x one\nx two\nx three\n')
+    await eventually('the edit is here', () => a.workspace.status().peers.every(({ synced }) => synced) && a.workspace.status().entries === 2)
+    await b.sync.settled()
+    release()
+    await starting
+    await matches(a, { 'e/x.md': 'x one\nx two\nx three\n', 'e/y.md': 'y one\ny two\n' })
+    await matches(b, { 'e/x.md': 'x one\nx two\nx three\n', 'e/y.md': 'y one\ny two\n' })
+    expect(a.workspace.tree.at('e/x.md')?.node).toBe(node)
+    expect(steps.indexOf('looked')).toBeGreaterThan(steps.indexOf('listed'))
   })
 
   it('[SYNC13] files that swap their names arrive swapped', async () => {

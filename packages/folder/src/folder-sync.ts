@@ -136,7 +136,6 @@ export class FolderSync {
    */
   async start(): Promise<void> {
     const { workspace, fs, index, held } = this.#context
-    this.#started = true
     this.#undo.push(fs.onHeldChange((change) => this.#onHeldChange(change)))
     await index.load()
     if (this.#init.discardBases === true) await index.clear()
@@ -155,6 +154,8 @@ export class FolderSync {
     this.#lookout.wantScan()
     this.#scanLater()
     this.#purge()
+    // Not before: what is absent may have been moved while nobody watched.
+    this.#started = true
     this.#wake()
   }
 

@@ -55,12 +55,11 @@ class ThreadedWatcher implements Watcher {
   }
 
   caughtUp(): Promise<void> {
-    const worker = this.#worker
-    if (worker === undefined || this.#stopped) return Promise.resolve()
+    if (this.#stopped) return Promise.resolve()
     const question = this.#asked++
     return new Promise((resolve) => {
       this.#questions.set(question, resolve)
-      worker.postMessage(question)
+      this.#worker?.postMessage(question)
     })
   }
 
@@ -69,6 +68,7 @@ class ThreadedWatcher implements Watcher {
     this.#cancelPoll()
     this.#cancelRestart()
     await this.#worker?.terminate()
+    this.#answerAll()
   }
 
   #startThread(): Promise<void> {
@@ -84,12 +84,12 @@ class ThreadedWatcher implements Watcher {
     this.#worker = worker
     return new Promise((resolve, reject) => {
       worker.on('message', (report: WatchReport) => (report.kind === 'ready' ? resolve() : this.#onReport(report)))
-      worker.once('exit', () => this.#ended(worker))
-      worker.once('error', (error) => {
-        reject(error)
-        this.#died(error)
+      let reason: unknown = new Error('the watcher ended')
+      worker.once('error', (error) => (reason = error))
+      worker.once('exit', () => {
+        reject(reason)
+        this.#died(reason)
       })
-      worker.once('exit', () => reject(new Error('the watcher ended')))
     })
   }
 
@@ -106,12 +106,6 @@ class ThreadedWatcher implements Watcher {
     this.#questions.delete(question)
   }
 
-  /** Who asked a thread that is no more waits for nothing; its successor asks for a rescan. */
-  #ended(worker: Worker): void {
-    if (this.#worker === worker) this.#worker = undefined
-    for (const question of this.#questions.keys()) this.#answered(question)
-  }
-
   /** The path of a name on the disk, whose spelling is learnt on the way. */
   #pathOf(diskPath: string): RelPath | undefined {
     const { spelling } = this.#options
@@ -126,14 +120,24 @@ class ThreadedWatcher implements Watcher {
   }
 
   #died(error: unknown): void {
-    if (this.#stopped) return
+    this.#worker = undefined
+    if (this.#stopped) return this.#answerAll()
     this.#options.logger.warn('the watcher ended and is started again', { error: errorMessage(error) })
     this.#cancelRestart = this.#options.clock.after(RESTART_MS, () => {
       this.#startThread().then(
-        () => this.#options.onHint({ rescan: true, reason: 'the watcher was started again' }),
+        () => this.#startedAgain(),
         () => undefined
       )
     })
+  }
+
+  #startedAgain(): void {
+    this.#options.onHint({ rescan: true, reason: 'the watcher was started again' })
+    this.#answerAll()
+  }
+
+  #answerAll(): void {
+    for (const question of this.#questions.keys()) this.#answered(question)
   }
 
   #pollLater(): void {

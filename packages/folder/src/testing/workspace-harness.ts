@@ -5,6 +5,7 @@ import type { KvStore, Rights, Transport, TransportHandlers, Workspace } from '@
 import type { FolderEvents } from '../folder-events.js'
 import { FolderSync } from '../folder-sync.js'
 import type { FolderSyncInit } from '../folder-sync.js'
+import type { FolderFs } from '../folder-fs.js'
 import { IGNORE_FILE } from '../ignore.js'
 import { openFolder } from '../node-fs.js'
 import { eventually, pause, testFolder } from './disk-harness.js'
@@ -92,17 +93,20 @@ export interface TestPeerOptions extends Partial<Omit<FolderSyncInit, 'workspace
   readonly folder?: TestFolder
   readonly store?: KvStore
   readonly begin?: boolean
+  /** Called with the folder's disk before anything uses it. */
+  readonly prepare?: (fs: FolderFs) => void
   /** Called before the folder starts. */
   readonly files?: Readonly<Record<string, string>>
 }
 
 /** A workspace on a memory store and a real folder, started. */
 export async function testPeer(options: TestPeerOptions = {}): Promise<TestPeer> {
-  const { wire, rights = 'write', folder = await testFolder(), store = createMemoryStore(), files = {}, begin = true, ...rest } = options
+  const { wire, rights = 'write', folder = await testFolder(), store = createMemoryStore(), files = {}, begin = true, prepare, ...rest } = options
   const keys = shareAs(keysFromWriteKey(nodeCrypto, WRITE_KEY), rights)
   const kept = { ...store, get: store.get.bind(store), scan: store.scan.bind(store), commit: store.commit.bind(store), close: async () => undefined }
   const transport = wire === undefined ? {} : { transport: wire.transport() }
   const workspace = await openWorkspace({ keys, store: kept, name: 'test', machine: 'test', ...transport })
+  prepare?.(folder.fs)
   const reads: string[] = []
   const readFile = folder.fs.read.bind(folder.fs)
   folder.fs.read = async (path, readOptions) => {
