@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { Awareness } from 'y-protocols/awareness'
 
 /** Live documents of real peers over real sockets on this machine. */
 
@@ -28,6 +29,49 @@ async function member(options: JoinOptions = {}, rights: 'write' | 'read' = 'wri
 async function until({ doc }: OpenDocument, holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise<void>((resolve) => doc.once('update', () => resolve()))
 }
+
+/** Resolves when `holds`, looking after each change of an Awareness. */
+async function shown(awareness: Awareness, holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise<void>((resolve) => awareness.once('change', () => resolve()))
+}
+
+describe('presence', () => {
+  it('[PRES10] shows cursors under the client ids of the Y.Docs, says whose they are, and ends with the peer', async () => {
+    const ann = await member({ name: 'Ann' })
+    const bob = await member({ name: 'Bob', peers: ann.status().listening })
+    const [a, b] = [await ann.openDoc('board'), await bob.openDoc('board')]
+    const [hers, his] = [new Awareness(a.doc), new Awareness(b.doc)]
+    hers.setLocalState({ cursor: 1 })
+    a.attachAwareness(hers)
+    b.attachAwareness(his)
+    await shown(his, () => his.getStates().get(a.doc.clientID)?.['cursor'] === 1)
+    hers.setLocalStateField('cursor', 2)
+    await shown(his, () => his.getStates().get(a.doc.clientID)?.['cursor'] === 2)
+    await shown(hers, () => hers.getStates().has(b.doc.clientID))
+    expect([...his.getStates().keys()].toSorted((x, y) => x - y)).toEqual([a.doc.clientID, b.doc.clientID].toSorted((x, y) => x - y))
+    expect(ann.status().entries + bob.status().entries).toBe(0)
+    expect(bob.status().peers.map(({ name }) => name)).toEqual(['Ann'])
+    a.doc.getMap('m').set('k', 1)
+    await a.flush({ to: 'one-peer' })
+    expect(b.memberOf(a.doc.clientID)).toEqual({ peer: ann.status().peerId, author: ann.status().author, name: 'Ann' })
+    await ann.stop()
+    await shown(his, () => !his.getStates().has(a.doc.clientID))
+    for (const awareness of [hers, his]) awareness.destroy()
+  })
+
+  it('[PRES11] shows a reader, by the name that it gives', async () => {
+    const ann = await member({ name: 'Ann' })
+    const eve = await member({ name: 'Eve', peers: ann.status().listening }, 'read')
+    const [a, e] = [await ann.openDoc('board'), await eve.openDoc('board')]
+    const [hers, eves] = [new Awareness(a.doc), new Awareness(e.doc)]
+    eves.setLocalState({ cursor: 3 })
+    a.attachAwareness(hers)
+    e.attachAwareness(eves)
+    await shown(hers, () => hers.getStates().get(e.doc.clientID)?.['cursor'] === 3)
+    expect(a.memberOf(e.doc.clientID)).toEqual({ peer: eve.status().peerId, author: undefined, name: 'Eve' })
+    for (const awareness of [hers, eves]) awareness.destroy()
+  })
+})
 
 describe('a live document', () => {
   it('[EMB40] is the same Y.Doc on every peer that opens its name, and says who holds it', async () => {

@@ -32,6 +32,7 @@ export function eventText(event: CollabEvent, paint: Paint): string | undefined 
 }
 
 function peerText({ state, peer, name, reason, address }: Extract<CollabEvent, { type: 'peer' }>): string {
+  if (state === 'named') return `peer ${shortPeer(show(peer))} is ${show(name ?? '')}`
   const who = name === undefined ? shortPeer(show(peer)) : `${show(name)} (${shortPeer(show(peer))})`
   const at = address === undefined ? '' : ` at ${show(address)}`
   return `peer ${who} ${state}${at}${reason === undefined || reason === '' ? '' : `: ${show(reason)}`}`

@@ -32,10 +32,10 @@ export interface ListeningEvent {
   readonly addresses: readonly string[]
 }
 
-/** A peer of this workspace came, left, or was refused. */
+/** A peer of this workspace came, said who it is, left, or was refused. */
 export interface PeerEvent {
   readonly type: 'peer'
-  readonly state: 'connected' | 'disconnected' | 'refused'
+  readonly state: 'connected' | 'named' | 'disconnected' | 'refused'
   readonly peer: string
   readonly name?: string
   readonly address?: string

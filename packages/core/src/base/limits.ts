@@ -39,5 +39,11 @@ export const MAX_PATH_BYTES = 1024
 export const MAX_DEPTH = 64
 /** The name of an app's document, in UTF-8 bytes: it travels with every change to it. */
 export const MAX_DOCUMENT_NAME_BYTES = 128
+/** A message of presence: a name and the cursors of one peer; it comes up to ten times a second. */
+export const MAX_PRESENCE_BYTES = 16 * KiB
+/** Documents in which one peer shows itself. */
+export const MAX_PRESENCE_STATES = 64
+/** What a peer shows of itself in one document, as JSON, in UTF-16 units. */
+export const MAX_PRESENCE_STATE = 4096
 /** A display name, in UTF-16 units. */
 export const MAX_DISPLAY_NAME = 64

@@ -52,11 +52,11 @@ export function skipContent(reader: UpdateReader, kind: Exclude<ContentKind, 'de
       reader.skip(reader.uint(reader.remaining))
       return 1
     case 'embed':
-      checkJson(reader.text(), false)
+      checkJson(reader.text())
       return 1
     case 'format':
       checkKey(reader.text())
-      checkJson(reader.text(), false)
+      checkJson(reader.text())
       return 1
     case 'type':
       if (NAMED_TYPES.includes(reader.uint(TYPES - 1))) reader.text()
@@ -80,7 +80,8 @@ function skipMany(reader: UpdateReader, skip: () => void): number {
   return length
 }
 
-function checkJson(text: string, orUndefined: boolean): void {
+/** @throws {MalformedError} for what is no JSON, goes deep or sets a prototype. */
+export function checkJson(text: string, orUndefined = false): void {
   if (orUndefined && text === 'undefined') return
   try {
     checkDepth(JSON.parse(text) as unknown, 0)

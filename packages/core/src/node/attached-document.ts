@@ -1,14 +1,18 @@
+import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
 import { Emitter } from '../base/events.js'
 import type { Unsubscribe } from '../base/events.js'
 import type { DocId } from '../base/ids.js'
+import { AwarenessLink } from './awareness-link.js'
 import type { Holdings } from './holdings.js'
 import type { LiveDocument } from './live-document.js'
 import type { DocumentEvents, DocumentStatus, OpenDocument } from './open-document.js'
+import type { Presence, PresentMember } from './presence.js'
 
 /** What the document's owner knows of the peers. */
 export interface Peers {
   readonly holdings: Holdings
+  readonly presence: Presence
   connected(): readonly string[]
   /** Resolves when a peer came, went or confirmed something. */
   changed(signal: AbortSignal | undefined): Promise<void>
@@ -19,6 +23,7 @@ export class AttachedDocument implements OpenDocument {
   readonly #live: LiveDocument
   readonly #peers: Peers
   readonly #events: Emitter<DocumentEvents>
+  readonly #links = new Map<Awareness, () => void>()
   #error: Error | undefined
   #told = ''
 
@@ -80,7 +85,23 @@ export class AttachedDocument implements OpenDocument {
     }
   }
 
+  attachAwareness(awareness: Awareness): Unsubscribe {
+    const known = this.#links.get(awareness)
+    if (known !== undefined) return known
+    const stop = new AwarenessLink(awareness, this.#live, this.#peers.presence).start()
+    const undo = (): void => {
+      if (this.#links.delete(awareness)) stop()
+    }
+    this.#links.set(awareness, undo)
+    return undo
+  }
+
+  memberOf(client: number): PresentMember | undefined {
+    return this.#peers.presence.memberOf(this.id, client)
+  }
+
   async close(): Promise<void> {
+    for (const undo of this.#links.values()) undo()
     await this.#live.close()
   }
 

@@ -79,6 +79,11 @@ export class LiveDocument implements LiveSource {
     this.#lease = leaseClient(init.crypto, init.replica.identity.author.id, init.doc)
   }
 
+  /** Proves that the client id is this author's; null for a reader. */
+  get nonce(): number | null {
+    return this.#init.mayWrite ? this.#lease.nonce : null
+  }
+
   /** Everything in the Y.Doc is durable here. */
   get isSaved(): boolean {
     return this.#unsaved.length === 0 && this.#underWay === 0 && this.#state === 'open'
@@ -158,7 +163,9 @@ export class LiveDocument implements LiveSource {
     y.on('destroy', this.#onDestroy)
   }
 
+  /** A reader keeps the random id: it signs nothing. */
   #useLease(): void {
+    if (!this.#init.mayWrite) return
     this.y.clientID = this.#lease.client
     this.#events.emit('client', this.#lease.client)
   }
@@ -254,7 +261,7 @@ export class LiveDocument implements LiveSource {
     } finally {
       this.#applying = []
       // Yjs takes an observer's own writes in such a transaction for those of a stranger with the same id.
-      this.y.clientID = this.#lease.client
+      if (this.#init.mayWrite) this.y.clientID = this.#lease.client
     }
   }
 

@@ -19,6 +19,8 @@ import { readDeleted, readPast } from './past-view.js'
 import type { PastViewInit } from './past-view.js'
 import type { OpenDocument, OpenDocumentOptions } from './open-document.js'
 import type { Outcome, Replica } from './replica.js'
+import { Presence } from './presence.js'
+import { isPresence } from './presence-message.js'
 import { SyncDriver } from './sync-driver.js'
 import type {
   DeletedFile,
@@ -44,6 +46,8 @@ export interface LiveWorkspaceInit {
   readonly clock: Clock
   readonly logger: Logger
   readonly blobs: BlobDriver
+  /** What this peer calls itself. */
+  readonly name: string
   readonly transport: ((peerSeed: Uint8Array, handlers: TransportHandlers) => Transport) | undefined
 }
 
@@ -60,6 +64,7 @@ export class LiveWorkspace implements Workspace {
   readonly #peers = new Map<string, { synced: boolean }>()
   readonly #waiters = new Set<() => void>()
   readonly #documents: DocumentOpener
+  readonly #presence: Presence
   #transport: Transport | undefined
   #cancelMerge: (() => void) | undefined
   #state: 'opened' | 'started' | 'stopped' = 'opened'
@@ -78,9 +83,19 @@ export class LiveWorkspace implements Workspace {
       onRefused: (peer, reason) => init.events.emit('peer', { peer, name: undefined, state: 'refused', reason }),
       onFailure: (error) => this.#onFailure(error)
     })
+    const { replica, keys, log } = init
+    this.#presence = new Presence({
+      ...init,
+      logger: init.logger.scope('presence'),
+      peer: init.crypto.signer(replica.identity.peerSeed),
+      author: () => (keys.rights === 'write' ? replica.identity.author : undefined),
+      isMember: (author) => log.vector.has(author),
+      publish: (data) => void this.#transport?.publish(data).catch((error: unknown) => this.#onLost(error)),
+      onName: (peer) => this.#onName(peer)
+    })
     this.#documents = new DocumentOpener({
       ...init,
-      peers: { holdings: this.#driver.holdings, connected: () => [...this.#peers.keys()], changed: (signal) => this.#changed(signal) },
+      peers: { holdings: this.#driver.holdings, presence: this.#presence, connected: () => [...this.#peers.keys()], changed: (signal) => this.#changed(signal) },
       publish: (outcome) => this.#publish(outcome)
     })
   }
@@ -130,6 +145,7 @@ export class LiveWorkspace implements Workspace {
     if (this.#state === 'stopped') return
     this.#state = 'stopped'
     this.#cancelMerge?.()
+    this.#presence.stop()
     await this.#documents.close()
     this.#driver.stop()
     this.#init.blobs.stop()
@@ -179,7 +195,7 @@ export class LiveWorkspace implements Workspace {
       listening: this.#transport?.addresses() ?? [],
       peers: (this.#transport?.peers() ?? []).map(({ peer, address, direction }) => ({
         peer,
-        name: undefined,
+        name: this.#presence.nameOf(peer),
         address,
         direction,
         synced: this.#peers.get(peer)?.synced ?? false
@@ -241,16 +257,18 @@ export class LiveWorkspace implements Workspace {
         this.#peers.set(peer, { synced: false })
         events.emit('peer', { peer, name: undefined, state: 'connected' })
         this.#driver.joined(peer)
+        this.#presence.joined()
         this.#wake()
       },
       left: (peer, reason) => {
         this.#peers.delete(peer)
         this.#driver.left(peer)
-        events.emit('peer', { peer, name: undefined, state: 'disconnected', reason })
+        this.#presence.left(peer)
+        events.emit('peer', { peer, name: this.#presence.nameOf(peer), state: 'disconnected', reason })
         this.#wake()
       },
       frame: (peer, frame) => this.#driver.frame(peer, frame),
-      gossip: (_peer, data) => this.#driver.gossip(data),
+      gossip: async (peer, data) => (isPresence(data) ? this.#presence.gossip(peer, data) : await this.#driver.gossip(data)),
       listening: (addresses) => events.emit('listening', { addresses }),
       trouble: (code, message) => events.emit('warning', { code, message }),
       blobs: this.#init.blobs
@@ -318,6 +336,15 @@ export class LiveWorkspace implements Workspace {
     if (this.#state === 'stopped') return
     this.#init.events.emit('failed', { error })
     this.#init.logger.warn('storing failed', { reason: errorMessage(error) })
+  }
+
+  /** Told again, now with the name. */
+  #onName(peer: string): void {
+    if (this.#peers.has(peer)) this.#init.events.emit('peer', { peer, name: this.#presence.nameOf(peer), state: 'named' })
+  }
+
+  #onLost(error: unknown): void {
+    this.#init.logger.debug('presence was not sent', { reason: errorMessage(error) })
   }
 
   #wake(): void {

@@ -1,6 +1,8 @@
+import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
 import type { Unsubscribe } from '../base/events.js'
 import type { DocId } from '../base/ids.js'
+import type { PresentMember } from './presence.js'
 
 /** How far what is in a document has come. */
 export interface DocumentStatus {
@@ -51,6 +53,13 @@ export interface OpenDocument {
    * @default to: 'disk'
    */
   flush(options?: { readonly to?: 'disk' | 'one-peer' | 'all-connected'; readonly signal?: AbortSignal }): Promise<void>
+  /**
+   * Shows what the others show of themselves in this document, and shows them what `awareness` does, until the returned
+   * function is called. The client id of `awareness` becomes that of the Y.Doc.
+   */
+  attachAwareness(awareness: Awareness): Unsubscribe
+  /** Who shows itself under this client id: proven, unlike what the state itself says. */
+  memberOf(client: number): PresentMember | undefined
   /** Saves what is left and lets go of the Y.Doc, which may be opened again. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>

@@ -82,7 +82,8 @@ export interface WorkspaceEvents {
   tree: { readonly nodes: readonly NodeId[] }
   text: { readonly files: readonly TextChange[] }
   listening: { readonly addresses: readonly string[] }
-  peer: { readonly peer: string; readonly name: string | undefined; readonly state: 'connected' | 'disconnected' | 'refused'; readonly reason?: string }
+  /** `named`: who is behind a connected peer became known. */
+  peer: { readonly peer: string; readonly name: string | undefined; readonly state: 'connected' | 'named' | 'disconnected' | 'refused'; readonly reason?: string }
   /** Everything that the connected peers hold is held and applied here. */
   synced: { readonly peers: number }
   progress: { readonly received: number; readonly expected: number }

@@ -74,5 +74,5 @@ export async function openWorkspace(init: WorkspaceInit): Promise<Workspace> {
     onRefused: (peer, reason) => events.emit('peer', { peer, name: undefined, state: 'refused', reason }),
     onTrouble: (message) => events.emit('warning', { code: 'blob-failed', message })
   })
-  return new LiveWorkspace({ crypto, keys, store, log, replica, events, clock, logger, blobs, transport: init.transport })
+  return new LiveWorkspace({ name: init.name, crypto, keys, store, log, replica, events, clock, logger, blobs, transport: init.transport })
 }
