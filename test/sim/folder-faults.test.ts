@@ -96,6 +96,8 @@ describe('invariants of whole folders', () => {
 
   it('[INV17] nothing is published before it is durable', async () => {
     const { world, a, b, settled } = await twoFolders({ 'a.md': 'one\n' })
+    // The peers have told each other their names by then, and are silent.
+    await world.pass(5_000)
     const { store } = a.peer
     const commit = store.commit.bind(store)
     const held: (() => void)[] = []
