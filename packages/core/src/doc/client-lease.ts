@@ -5,14 +5,25 @@ import { authorClient } from './client-id.js'
 /** A client id that one open Y.Doc, and nothing else, writes under. */
 export interface ClientLease {
   readonly author: AuthorId
+  readonly doc: DocId
   readonly nonce: number
   readonly client: number
 }
 
 const NONCE_BYTES = 6
+const RANDOM_CLIENT_BYTES = 4
 
 /** Of 2^48 nonces, one that nobody drew before. */
 export function leaseClient(crypto: Crypto, author: AuthorId, doc: DocId): ClientLease {
-  const nonce = crypto.randomBytes(NONCE_BYTES).reduce((sum, byte) => sum * 256 + byte, 0)
-  return { author, nonce, client: authorClient(crypto, author, doc, nonce) }
+  const nonce = randomNumber(crypto, NONCE_BYTES)
+  return { author, doc, nonce, client: authorClient(crypto, author, doc, nonce) }
+}
+
+/** An id as Yjs itself draws them, for a Y.Doc that no author writes in. */
+export function randomClient(crypto: Crypto): number {
+  return randomNumber(crypto, RANDOM_CLIENT_BYTES)
+}
+
+function randomNumber(crypto: Crypto, bytes: number): number {
+  return crypto.randomBytes(bytes).reduce((sum, byte) => sum * 256 + byte, 0)
 }

@@ -85,6 +85,10 @@ export class AttachedDocument implements OpenDocument {
     }
   }
 
+  async pull(): Promise<void> {
+    await this.#live.pull()
+  }
+
   attachAwareness(awareness: Awareness): Unsubscribe {
     const known = this.#links.get(awareness)
     if (known !== undefined) return known

@@ -6,7 +6,7 @@ import { Emitter } from '../base/events.js'
 import type { AuthorId, DocId } from '../base/ids.js'
 import { TARGET_BODY_BYTES } from '../base/limits.js'
 import { IMPORT_END } from '../doc/client-id.js'
-import { leaseClient } from '../doc/client-lease.js'
+import { leaseClient, randomClient } from '../doc/client-lease.js'
 import type { ClientLease } from '../doc/client-lease.js'
 import type { UpdatingChange } from '../doc/gate.js'
 import { cutUpdate, joinUpdates } from '../doc/join-updates.js'
@@ -47,6 +47,8 @@ export interface LiveEvents {
 
 /** Y.Docs that are attached: two would write under one client id. */
 const attached = new WeakSet<Y.Doc>()
+/** What a Y.Doc wrote under before it was let go: it may hold edits that were not saved yet. */
+const formerLeases = new WeakMap<Y.Doc, ClientLease[]>()
 
 /**
  * An app's Y.Doc as one more replica of a document. Its transactions become entries: the first after a pause at
@@ -191,7 +193,7 @@ export class LiveDocument implements LiveSource {
 
   #add(update: DecodedUpdate, bytes = 0): void {
     // Another provider may bring what a third one wrote: it is not ours to sign.
-    const structs = update.structs.filter(({ client }) => client === this.#lease.client || client < IMPORT_END)
+    const structs = update.structs.filter(({ client }) => client < IMPORT_END || this.#leaseOf(client) !== undefined)
     if (structs.length === 0 && update.deletes.length === 0) return
     if (!this.#init.mayWrite) return this.#refuse(structs.length > 0)
     const wasSaved = this.isSaved
@@ -237,10 +239,21 @@ export class LiveDocument implements LiveSource {
   /** An existing history first, then what is typed here on top of it. */
   #changesOf({ structs, deletes }: DecodedUpdate): readonly UpdatingChange[] {
     const history = structs.filter(({ client }) => client < IMPORT_END)
-    const own = structs.filter(({ client }) => client >= IMPORT_END)
-    const imports = history.length === 0 ? [] : [this.#change(null, { structs: history, deletes: [] })]
-    if (own.length === 0 && deletes.length === 0) return imports
-    return [...imports, ...cutUpdate({ structs: own, deletes }, TARGET_BODY_BYTES).map((part) => this.#change(this.#lease.nonce, part))]
+    const own = structs.filter(({ client }) => client === this.#lease.client)
+    const former = Map.groupBy(
+      structs.filter(({ client }) => client >= IMPORT_END && client !== this.#lease.client),
+      ({ client }) => client
+    )
+    const changes: UpdatingChange[] = history.length === 0 ? [] : [this.#change(null, { structs: history, deletes: [] })]
+    for (const [client, parts] of former) changes.push(this.#change(this.#leaseOf(client)?.nonce ?? null, { structs: parts, deletes: [] }))
+    if (own.length === 0 && deletes.length === 0) return changes
+    return [...changes, ...cutUpdate({ structs: own, deletes }, TARGET_BODY_BYTES).map((part) => this.#change(this.#lease.nonce, part))]
+  }
+
+  /** The lease of this author under which the Y.Doc wrote as `client`. */
+  #leaseOf(client: number): ClientLease | undefined {
+    if (client === this.#lease.client) return this.#lease
+    return formerLeases.get(this.y)?.find((lease) => lease.client === client && lease.author === this.#lease.author && lease.doc === this.doc)
   }
 
   #change(nonce: number | null, decoded: DecodedUpdate): UpdatingChange {
@@ -275,6 +288,11 @@ export class LiveDocument implements LiveSource {
     this.#state = state
     this.#cancelTimer?.()
     this.#init.replica.live.delete(this)
+    if (this.#init.mayWrite) {
+      // What is written from now on is a history of its own, which comes along when the Y.Doc is opened again.
+      formerLeases.set(this.y, [...(formerLeases.get(this.y) ?? []), this.#lease])
+      this.y.clientID = randomClient(this.#init.crypto)
+    }
     this.y.off('update', this.#onUpdate)
     this.y.off('destroy', this.#onDestroy)
     attached.delete(this.y)

@@ -53,6 +53,8 @@ export interface OpenDocument {
    * @default to: 'disk'
    */
   flush(options?: { readonly to?: 'disk' | 'one-peer' | 'all-connected'; readonly signal?: AbortSignal }): Promise<void>
+  /** Resolves when everything of this document that is held here is in the Y.Doc. */
+  pull(): Promise<void>
   /**
    * Shows what the others show of themselves in this document, and shows them what `awareness` does, until the returned
    * function is called. The client id of `awareness` becomes that of the Y.Doc.

@@ -93,6 +93,7 @@ export class Presence {
 
   /** Who shows itself under `client` in `doc`. */
   memberOf(doc: DocId, client: number): PresentMember | undefined {
+    if (this.#isHere(doc, client)) return { peer: this.#self, author: this.#init.author()?.id, name: this.#init.name }
     const peer = this.#peers.ownerOf(doc, client)
     const note = peer === undefined ? undefined : this.#peers.note(peer)
     if (peer === undefined || note === undefined) return undefined
@@ -107,6 +108,7 @@ export class Presence {
     this.changed()
     return () => {
       this.#participants.delete(participant)
+      this.#showHere([gone(participant.local())])
     }
   }
 
@@ -117,7 +119,9 @@ export class Presence {
     const wait = Math.max(0, this.#sentAt + SEND_EVERY_MS - clock.monotonic())
     this.#cancelSend = clock.after(wait, () => {
       this.#cancelSend = undefined
-      this.#send([...this.#participants].map((participant) => participant.local()))
+      const states = [...this.#participants].map((participant) => participant.local())
+      this.#showHere(states)
+      this.#send(states)
     })
   }
 
@@ -162,6 +166,10 @@ export class Presence {
     return 'accept'
   }
 
+  #isHere(doc: DocId, client: number): boolean {
+    return [...this.#participants].some((participant) => participant.doc === doc && participant.local()?.client === client)
+  }
+
   #isFresh(peer: string, counter: number): boolean {
     return counter > this.#peers.counterOf(peer) && Math.abs(counter - this.#init.clock.now()) < MAX_CLOCK_DIFFERENCE_MS
   }
@@ -191,6 +199,15 @@ export class Presence {
     for (const participant of this.#participants) {
       const here = states.filter(({ doc }) => doc === participant.doc)
       if (here.length > 0) participant.show(here)
+    }
+  }
+
+  /** Several participants of one peer see each other too. */
+  #showHere(states: readonly (PresenceState | undefined)[]): void {
+    for (const participant of this.#participants) {
+      const own = participant.local()?.client
+      const others = states.filter((state) => state !== undefined && state.doc === participant.doc && state.client !== own)
+      if (others.length > 0) participant.show(others as readonly PresenceState[])
     }
   }
 
