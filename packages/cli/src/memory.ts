@@ -13,9 +13,9 @@ type Collect = (options: { type: 'major'; execution: 'sync'; flavor: 'last-resor
 
 /**
  * V8 keeps the heap that a burst of work (a first sync) needed, for a next one that may never come. Once the process
- * rests, what is not in use goes back to the system. Returns the stop.
+ * rests, `release` lets go of caches and what is not in use goes back to the system. Returns the stop.
  */
-export function giveMemoryBackAtRest(): () => void {
+export function giveMemoryBackAtRest(release: () => Promise<void>): () => void {
   let cpu = process.cpuUsage()
   let settledAt = 0
   const look = (): void => {
@@ -23,6 +23,9 @@ export function giveMemoryBackAtRest(): () => void {
     cpu = process.cpuUsage()
     const resident = process.memoryUsage.rss()
     if ((used.user + used.system) / 1000 > RESTING_CPU_MS || resident < Math.max(WORTH_BYTES, settledAt * REGROWN)) return
+    void release().then(collect, collect)
+  }
+  const collect = (): void => {
     collector()?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
     settledAt = process.memoryUsage.rss()
   }

@@ -70,13 +70,18 @@ export async function openSession(init: SessionInit): Promise<Session> {
   opening.defer(() => teller.idle())
   relayWorkspace(init, workspace)
   if (sync !== undefined) relayFolder(init, sync, teller)
-  opening.defer(giveMemoryBackAtRest())
+  opening.defer(giveMemoryBackAtRest(() => releaseMemory(workspace, sync)))
   const folder = sync === undefined || fs === undefined ? undefined : { sync, fs }
   const control = new ControlServer(init.storeDirectory, (request) => answer(request, { workspace, folder, end: () => init.end() }))
   opening.defer(() => control.stop())
   await startAll(init, { workspace, sync, control })
   const open = opening.move()
   return { workspace, sync, fs, stop: () => open.disposeAsync() }
+}
+
+async function releaseMemory(workspace: Workspace, sync: FolderSync | undefined): Promise<void> {
+  sync?.releaseMemory()
+  await workspace.releaseMemory()
 }
 
 interface Parts {

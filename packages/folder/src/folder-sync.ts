@@ -209,6 +209,11 @@ export class FolderSync {
     return this.#emitter.on(name, listener)
   }
 
+  /** Lets go of what is in memory only to be found faster: for a program at rest. */
+  releaseMemory(): void {
+    this.#context.texts.forget()
+  }
+
   status(): FolderStatus {
     const { index, skipped, dirty } = this.#context
     const stops = [this.#root.stopped, ...this.#brakes.map(({ stop }) => stop)].flatMap((stop) => stop?.message ?? [])

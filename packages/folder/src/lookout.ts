@@ -1,4 +1,5 @@
 import { checkPath, isCurrent } from '@collab/core'
+import { STALE_SAVE_MS } from './best-base.js'
 import type { FolderContext } from './folder-context.js'
 import { isIgnored } from './folder-context.js'
 import type { Hint, Listing } from './folder-fs.js'
@@ -77,7 +78,7 @@ export class Lookout {
   /** Lists the folder and marks what differs from the bases. */
   async scan(): Promise<void> {
     this.#scanWanted = false
-    this.#context.verifiedAt.clear()
+    this.#forgetTimes()
     const listing = await this.#list()
     if (listing === undefined) return
     for (const { path, reason } of listing.skipped) this.#context.skipped.add(path, reason)
@@ -85,6 +86,13 @@ export class Lookout {
     if (this.#treeSeen) return
     this.#treeSeen = true
     for (const path of await this.#unplaced()) this.#context.dirty.add(path)
+  }
+
+  /** When files were read and written counts for seconds only. */
+  #forgetTimes(): void {
+    const { verifiedAt, writtenAt, clock } = this.#context
+    verifiedAt.clear()
+    for (const [path, at] of writtenAt) if (clock.monotonic() - at > STALE_SAVE_MS) writtenAt.delete(path)
   }
 
   /** Every path that either side has. */

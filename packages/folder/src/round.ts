@@ -165,8 +165,11 @@ export class Round {
     const puts = this.#brakePeers(subjects.filter(({ step }) => isPut(step)))
     if (takes.length > 0) await this.#take(takes)
     else await apply.put(puts)
-    const again = takes.length > 0 ? [...takes.filter((subject) => !this.#isSettled(subject)), ...puts] : []
-    for (const { path } of [...again, ...subjects.filter(({ step }) => step === 'adopt' || step === 'forget')]) this.#context.dirty.add(path)
+    const again = takes.length > 0 ? [...takes, ...puts] : []
+    for (const subject of [...again, ...subjects.filter(({ step }) => step === 'adopt' || step === 'forget')]) {
+      if (this.#isSettled(subject)) this.#steps.delete(subject.path)
+      else this.#context.dirty.add(subject.path)
+    }
   }
 
   /** A new file or directory that was taken and recorded: whatever happens to it now marks its path again. */

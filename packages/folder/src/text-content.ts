@@ -61,6 +61,11 @@ export class BaseTexts {
     }
   }
 
+  forget(): void {
+    this.#texts.clear()
+    this.#units = 0
+  }
+
   async read(doc: DocId, base: BaseText): Promise<string> {
     const known = this.#texts.get(base.hash)
     if (known !== undefined) return known

@@ -8,7 +8,7 @@ export interface Slot {
   /** The directories of this name, shown as one. */
   folder: Folder | undefined
   /** In the order of files once settled. */
-  readonly files: TreeNode[]
+  files: TreeNode[]
   /** What is shown under the name itself. */
   front: Folder | TreeNode | undefined
   /** Files that need another name. */

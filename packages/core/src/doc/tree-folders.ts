@@ -110,7 +110,7 @@ export class TreeFolders {
     this.#names.dirty.add(node)
     this.#names.markStale(slot)
     if (!node.directory) {
-      slot.files.push(node)
+      slot.files = slot.files.concat(node)
       return
     }
     slot.folder ??= new Folder(node, home, node.name)

@@ -25,7 +25,7 @@ export interface TreeDoc {
   /** Undefined until it is edited. */
   touches: Touches | undefined
   /** Nodes that hold it or ever did, in the order of their ids. */
-  readonly nodes: TreeNode[]
+  nodes: readonly TreeNode[]
 }
 
 /** A place that a node may be shown at. */

@@ -121,7 +121,7 @@ export class TreeState {
     if (node.docs.has(doc)) return
     node.docs.add(doc)
     const after = doc.nodes.findIndex((other) => compareText(other.id, node.id) > 0)
-    doc.nodes.splice(after < 0 ? doc.nodes.length : after, 0, node)
+    doc.nodes = doc.nodes.toSpliced(after < 0 ? doc.nodes.length : after, 0, node)
   }
 
   #doc(id: DocId): TreeDoc {

@@ -47,6 +47,11 @@ export class BodyReader {
     return this.#cache.get(hash)?.changes
   }
 
+  forget(): void {
+    this.#cache.clear()
+    this.#bytes = 0
+  }
+
   remember(entry: Entry, changes: readonly Change[]): void {
     if (this.#cache.has(entry.hash)) return
     this.#cache.set(entry.hash, { changes, bytes: entry.body.length })

@@ -145,7 +145,7 @@ export class Documents {
     for (const step of inner.steps) await this.#append(batch, winner, within(step, loser), undefined)
   }
 
-  /** Forgets what was done to open documents since they were loaded, and not logged. Call while nothing was applied. */
+  /** Closes all documents, and forgets what was done to them and not logged. Call while nothing was applied. */
   forget(): void {
     this.#open.clear()
     this.#rows.clear()

@@ -226,6 +226,10 @@ export class LiveWorkspace implements Workspace {
     return { kv: store, log, applier: replica.applier }
   }
 
+  async releaseMemory(): Promise<void> {
+    await this.#init.replica.releaseMemory()
+  }
+
   async whenSynced(options: { signal?: AbortSignal } = {}): Promise<void> {
     const { signal } = options
     while (!this.#allSynced()) await this.#changed(signal)

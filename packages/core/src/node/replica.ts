@@ -191,6 +191,13 @@ export class Replica {
     return await this.#job(job)
   }
 
+  async releaseMemory(): Promise<void> {
+    await this.#turns.run(async () => {
+      this.#applier?.documents.forget()
+      this.#bodies?.forget()
+    })
+  }
+
   /** Marks the store as cleanly stopped; nothing may follow. */
   async close(): Promise<void> {
     await this.#turns.run(async () => {

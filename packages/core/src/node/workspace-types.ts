@@ -201,6 +201,8 @@ export interface Workspace {
   past(point: PastPoint): Promise<readonly PastFile[]>
   /** Files that are no longer shown, newest deletion first. */
   deleted(): Promise<readonly DeletedFile[]>
+  /** Lets go of what is in memory only to be found faster: for a program at rest. */
+  releaseMemory(): Promise<void>
   /** Resolves when nothing is missing from any connected peer and each has confirmed holding everything of ours. */
   whenSynced(options?: { readonly signal?: AbortSignal }): Promise<void>
 }
