@@ -1,6 +1,6 @@
 import type { KvOp, NodeId, TextState } from '@collab/core'
 import { pushedRing } from './base-row.js'
-import type { BaseRow, BaseText, FileRow, WantedText } from './base-row.js'
+import type { BaseRow, BaseText, DirectoryRow, FileRow, WantedText } from './base-row.js'
 import { rebased } from './base-index.js'
 import type { Subject } from './facts.js'
 import type { FolderContext } from './folder-context.js'
@@ -10,6 +10,7 @@ import type { PutStep } from './plan.js'
 import { localEditName } from './read-only.js'
 import type { RelPath } from './rel-path.js'
 import { nameOf, parentOf } from './rel-path.js'
+import { madeRows, rowsAbove } from './rows-above.js'
 import { isRacy } from './signature.js'
 import type { Signature } from './signature.js'
 import { encodeText, hashText } from './text-content.js'
@@ -101,10 +102,11 @@ export class Apply {
     let done = 0
     for (const batch of placeBatches(subjects)) {
       const wanted = batch.flatMap((subject) => toWanted(subject, subject.live))
+      const above = rowsAbove(this.#context, wanted.map(({ row }) => row.path))
       await this.#intend(wanted)
       const items = wanted.map(({ row, live }) => ({ path: row.path, bytes: encodeText(live.text), executable: row.executable }))
       const results = await this.#context.fs.placeMany(items)
-      await this.#conclude(wanted.map((item, at) => [item, results[at] ?? { kind: 'changed' }] as const), 'created')
+      await this.#conclude(wanted.map((item, at) => [item, results[at] ?? { kind: 'changed' }] as const), 'created', above)
       done += batch.length
       if (subjects.length > PLACE_FILES / 4) this.#context.emit('progress', { done, total: subjects.length, what: 'placing' })
     }
@@ -115,8 +117,8 @@ export class Apply {
     await this.#context.index.save(wanted.map(({ row }) => row))
   }
 
-  async #conclude(results: readonly (readonly [Wanted, ReplaceResult])[], what: 'created' | 'edited'): Promise<void> {
-    const rows: BaseRow[] = []
+  async #conclude(results: readonly (readonly [Wanted, ReplaceResult])[], what: 'created' | 'edited', above: readonly DirectoryRow[] = []): Promise<void> {
+    const rows: BaseRow[] = [...madeRows(this.#context, above)]
     const dropped: NodeId[] = []
     const held: KvOp[] = []
     for (const [item, result] of results) {
@@ -183,6 +185,7 @@ export class Apply {
     const { fs, index, dirty, emit } = this.#context
     if (base.type === 'file' && signature === undefined) return
     const from = base.path
+    const above = rowsAbove(this.#context, [to])
     const result =
       base.type === 'directory' ? await fs.moveDirectory(from, to) : await fs.move(from, to, { expect: signature as Signature })
     dirty.add(to)
@@ -190,7 +193,8 @@ export class Apply {
     if (result.kind !== 'moved') return dirty.add(from)
     const moved = rebased(base.type === 'directory' ? [base, ...index.below(from)] : [base], from, to)
     const now: Signature | undefined = 'signature' in result ? (result.signature as Signature) : undefined
-    await index.save(moved.map((row) => (row.type === 'file' && now !== undefined ? { ...row, signature: now } : row)))
+    const signed = moved.map((row) => (row.type === 'file' && now !== undefined ? { ...row, signature: now } : row))
+    await index.save([...madeRows(this.#context, above), ...signed])
     for (const row of moved) dirty.add(row.path)
     emit('change', { path: to, what: 'moved', from: 'peer', was: from })
     if (this.#gaveWay(base, to)) emit('conflict', { path: from, other: to })

@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, mkdirSync, openSync, renameSync, rmSync, symlinkSync, writeFileSync, writeSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, symlinkSync, writeFileSync, writeSync } from 'node:fs'
 import { systemClock } from '@collab/core'
 import { describe, expect, it } from 'vitest'
 import { decodeRow, encodeRow } from './base-row.js'
@@ -220,6 +220,27 @@ describe('two folders', () => {
     await matches(b, { 'e/x.md': 'x one\nx two\nx three\n', 'e/y.md': 'y one\ny two\n' })
     expect(a.workspace.tree.at('e/x.md')?.node).toBe(node)
     expect(steps.indexOf('looked')).toBeGreaterThan(steps.indexOf('listed'))
+  })
+
+  it('[SYNC36] a directory made on the way to a peer\'s file goes when the peer deletes it', async () => {
+    const wire = new Wire()
+    await using b = await testPeer({ wire })
+    const folder = await lateFolder()
+    folder.isLate = true
+    await using a = await testPeer({
+      wire,
+      folder,
+      prepare: (fs) => {
+        fs.makeDirectory = async () => ({ kind: 'blocked', reason: 'not now' })
+      }
+    })
+    b.write('d/e/x.md', 'x\n')
+    await matches(a, { 'd/e/x.md': 'x\n' })
+    rmSync(b.folder.at('d'), { recursive: true })
+    await matches(a, {})
+    await eventually('both have forgotten the directory', () => ![a, b].some((peer) => existsSync(peer.folder.at('d'))))
+    await a.sync.rescan()
+    expect([a, b].map((peer) => peer.workspace.tree.at('d'))).toEqual([undefined, undefined])
   })
 
   it('[SYNC13] files that swap their names arrive swapped', async () => {
