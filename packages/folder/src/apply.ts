@@ -3,6 +3,7 @@ import { pushedRing } from './base-row.js'
 import type { BaseRow, BaseText, DirectoryRow, FileRow, WantedText } from './base-row.js'
 import { rebased } from './base-index.js'
 import type { Subject } from './facts.js'
+import { markShown } from './folder-context.js'
 import type { FolderContext } from './folder-context.js'
 import type { Blocked, ReplaceResult } from './folder-fs.js'
 import { isPut } from './plan.js'
@@ -196,6 +197,8 @@ export class Apply {
     const signed = moved.map((row) => (row.type === 'file' && now !== undefined ? { ...row, signature: now } : row))
     await index.save([...madeRows(this.#context, above), ...signed])
     for (const row of moved) dirty.add(row.path)
+    // Something else may be meant to stand where it was.
+    markShown(this.#context, from)
     emit('change', { path: to, what: 'moved', from: 'peer', was: from })
     if (this.#gaveWay(base, to)) emit('conflict', { path: from, other: to })
   }
@@ -241,12 +244,13 @@ export class Apply {
 
   async #setMode({ path, base, entry, disk }: Subject): Promise<void> {
     const { fs, index, emit, dirty } = this.#context
-    if (base?.type !== 'file' || entry === undefined || disk === undefined) return
-    const result = await fs.setExecutable(path, entry.executable, { expect: disk.signature })
+    if (base?.type !== 'file' || disk === undefined) return
+    const executable = entry?.executable ?? base.executable
+    const result = await fs.setExecutable(path, executable, { expect: disk.signature })
     dirty.add(path)
     if (result.kind === 'blocked') return this.#blocked(path, result)
     if (result.kind !== 'set') return
-    await index.save([{ ...base, executable: entry.executable, signature: result.signature, racy: disk.racy }])
+    await index.save([{ ...base, executable, signature: result.signature, racy: disk.racy }])
     emit('change', { path, what: 'mode', from: 'peer' })
   }
 

@@ -2,8 +2,10 @@ import { diffCost, diffText, mergeLines, shareMostLines } from '@collab/core'
 import type { DocId, NodeId, TextState, TreeEntry } from '@collab/core'
 import type { BaseRow, FileRow } from './base-row.js'
 import type { FolderContext } from './folder-context.js'
+import { ABSENT_MS } from './absence.js'
 import { lookOnce, placementProblem } from './folder-context.js'
 import type { ReadOptions, ReadResult } from './folder-fs.js'
+import { isCarried, waitsForDirectory } from './moved-directories.js'
 import { plan } from './plan.js'
 import type { BaseFact, DiskFact, DocumentFact, Step } from './plan.js'
 import { readOnlyStep } from './read-only.js'
@@ -72,6 +74,7 @@ export function currentBase(context: FolderContext, path: RelPath): { base: Base
 /** Looks at one path on all three sides and decides its next step. */
 export async function gather(context: FolderContext, path: RelPath): Promise<Gathered> {
   const { base, entry } = currentBase(context, path)
+  if (base === undefined && entry !== undefined && waitsForDirectory(context, path)) return { path, retryAfterMs: ABSENT_MS }
   const problem = entry === undefined ? undefined : entryProblem(context, path, base, entry)
   const disk = await diskSide(context, path, base, entry)
   if ('retryAfterMs' in disk) return { path, retryAfterMs: disk.retryAfterMs }
@@ -217,7 +220,8 @@ async function documentSide(
 ): Promise<DocumentSide> {
   if (entry === undefined) return { fact: { type: 'absent' } }
   if (base === undefined && problem !== undefined) return { fact: { type: 'foreign' }, reason: problem }
-  const moved = base !== undefined && entry.path !== path && problem === undefined
+  const isElsewhere = base !== undefined && entry.path !== path && problem === undefined
+  const moved = isElsewhere && !(disk.fact.type === 'absent' && isCarried(context, path, entry))
   const blocked = problem === undefined ? {} : { reason: problem }
   if (entry.type === 'directory') {
     const gone = base !== undefined && disk.fact.type !== 'directory'

@@ -83,6 +83,13 @@ export function markText(context: FolderContext, { node, doc, changes }: TextCha
   markNode(context, node)
 }
 
+/** Marks what is shown at a path, with all below it. */
+export function markShown(context: FolderContext, path: RelPath): void {
+  const shown = context.workspace.tree.at(path)
+  if (shown === undefined) context.dirty.add(path)
+  else markEntries(context, shown.node)
+}
+
 function isAsShown({ index, workspace }: FolderContext, node: NodeId): boolean {
   const row = index.of(node)
   const entry = workspace.tree.get(node)

@@ -6,6 +6,7 @@ import type { DeletionBrake } from './deletion-brake.js'
 import { rebased } from './base-index.js'
 import { isAlike } from './facts.js'
 import type { Listing } from './folder-fs.js'
+import { shownPath } from './moved-directories.js'
 import { detectRenames } from './rename-detect.js'
 import type { Fresh, Gone, Rename } from './rename-detect.js'
 import type { RelPath } from './rel-path.js'
@@ -180,7 +181,7 @@ export class GoneFiles {
       const row = index.at(from) ?? (placed === undefined ? undefined : placedRow(placed))
       const entry = row === undefined ? undefined : workspace.tree.get(row.node)
       if (row === undefined || entry === undefined) continue
-      changes.push({ type: 'move', node: entry.node, path: to })
+      changes.push({ type: 'move', node: entry.node, path: shownPath(this.#context, to as RelPath) })
       const rows = type === 'directory' ? [row, ...index.below(row.path)] : [row]
       for (const next of rebased(rows, from, to)) {
         if (!moved.has(next.node)) moved.set(next.node, withSignature(next, fresh.get(next.path)))

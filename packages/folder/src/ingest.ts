@@ -4,10 +4,12 @@ import type { BaseRow, BaseText, FileRow } from './base-row.js'
 import { bestBase } from './best-base.js'
 import type { BaseCandidate } from './best-base.js'
 import type { Subject } from './facts.js'
+import { markTree } from './folder-context.js'
 import type { FolderContext } from './folder-context.js'
 import type { HeldChange } from './folder-fs.js'
 import type { FolderEvents } from './folder-events.js'
 import type { HeldBase } from './held-bases.js'
+import { shownPath } from './moved-directories.js'
 import { isTake } from './plan.js'
 import type { RelPath } from './rel-path.js'
 import { decodeText, hashText } from './text-content.js'
@@ -93,7 +95,7 @@ export class Ingest {
       case 'create-directory':
         return {
           path,
-          change: { type: 'create-directory', path },
+          change: { type: 'create-directory', path: shownPath(this.#context, path) },
           units: path.length,
           row: ({ node }) => (node === undefined ? undefined : { type: 'directory', path, node, ignored: false }),
           removed: [],
@@ -121,7 +123,7 @@ export class Ingest {
     this.#context.texts.remember(content.text, content.hash)
     return {
       path,
-      change: { type: 'create-file', path, text: content.text, executable },
+      change: { type: 'create-file', path: shownPath(this.#context, path), text: content.text, executable },
       units: content.text.length + path.length,
       row,
       removed: [],
@@ -212,11 +214,11 @@ export class Ingest {
   }
 
   #setMode({ path, base, entry, disk }: Subject): Taking | undefined {
-    if (base?.type !== 'file' || entry === undefined || disk === undefined) return undefined
+    if (base?.type !== 'file' || disk === undefined) return undefined
     const { executable, signature } = disk
     return {
       path,
-      change: { type: 'executable', node: entry.node, executable },
+      change: { type: 'executable', node: entry?.node ?? base.node, executable },
       units: 1,
       row: () => ({ ...base, executable, signature, racy: disk.racy }),
       removed: [],
@@ -234,6 +236,8 @@ export class Ingest {
       const result = results[at]
       gaps.delete(taking.path)
       skipped.delete(taking.path)
+      // What a peer moved out of a directory that is deleted here lives on elsewhere.
+      for (const node of taking.removed) markTree(this.#context, node)
       if (taking.change.type === 'edit' && taking.text !== undefined && result !== undefined) await this.#verify(taking, taking.text, result)
       emit('change', taking.event)
     }

@@ -69,7 +69,7 @@ describe('the plan', () => {
     table(FILE, ['absent', 'same', 'same, x', 'changed', 'moved', 'moved, changed', 'foreign'], {
       absent: 'forget delete delete forget forget forget forget',
       same: 'remove nothing set-disk-mode write move move skip',
-      'same, x': 'remove set-document-mode adopt write move move skip',
+      'same, x': 'set-document-mode set-document-mode adopt set-document-mode move move skip',
       'as document': 'adopt adopt adopt adopt adopt adopt skip',
       changed: 'ingest ingest ingest ingest ingest ingest skip',
       directory: 'forget delete delete forget forget forget skip',
@@ -192,8 +192,8 @@ function carryOut(world: World, path: string, step: Step): void {
     world.disk.set(path, { ...disk, executable: shown.file.executable })
     world.base = { path, file: { ...base.file, executable: shown.file.executable } }
   }
-  if (step === 'set-document-mode' && shown !== undefined && disk !== undefined && base !== undefined) {
-    world.document = { ...shown, file: { ...shown.file, executable: disk.executable } }
+  if (step === 'set-document-mode' && disk !== undefined && base !== undefined) {
+    world.document = { path: shown?.path ?? path, file: { ...(shown?.file ?? base.file), executable: disk.executable } }
     world.base = { path, file: { ...base.file, executable: disk.executable } }
   }
 }

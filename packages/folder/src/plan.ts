@@ -79,10 +79,11 @@ function planFile(baseMode: boolean, disk: Disk, document: Document): Step {
   if (disk.type !== 'file') return planGone(document)
   if (disk.content === 'other') return 'ingest'
   if (disk.content === 'document') return 'adopt'
-  if (document.type !== 'file') return 'remove'
+  if (document.type !== 'file') return disk.executable === baseMode ? 'remove' : 'set-document-mode'
   if (document.moved) return 'move'
-  if (document.content === 'changed') return 'write'
-  return planMode(baseMode, disk.executable, document.executable)
+  const mode = planMode(baseMode, disk.executable, document.executable)
+  // The new file gets the mode of the old one as it is recorded: the disk's own change of it is taken first.
+  return document.content === 'changed' && mode !== 'set-document-mode' ? 'write' : mode
 }
 
 function planMode(base: boolean, disk: boolean, document: boolean): Step {
