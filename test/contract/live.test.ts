@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Awareness } from 'y-protocols/awareness'
+import { UndoManager } from 'yjs'
 
 /** Live documents of real peers over real sockets on this machine. */
 
@@ -144,6 +145,25 @@ describe('a live document', () => {
     await until(e, () => e.doc.getText('t').length === 19)
     expect(errors).toMatchObject([{ name: 'NotPermittedError' }])
     expect(a.doc.getText('t').toJSON()).toBe('for all to read')
+  })
+
+  it('[EMB46] says who wrote which part, and takes back only what its own user did', async () => {
+    const ann = await member({ name: 'Ann' })
+    const bob = await member({ name: 'Bob', peers: ann.status().listening })
+    const [a, b] = [await ann.openDoc('board'), await bob.openDoc('board')]
+    const [hers, his] = [a.doc.getText('t'), b.doc.getText('t')]
+    hers.insert(0, 'Hello world')
+    await until(b, () => his.length === 11)
+    const undo = new UndoManager(his)
+    his.insert(5, ' dear')
+    his.delete(0, 1)
+    await until(a, () => hers.length === 15)
+    hers.insert(15, '!')
+    const authors = (await a.authorsOf(hers)).map(({ from, to, name }) => [from, to, name])
+    expect(authors).toEqual([[0, 4, 'Ann'], [4, 9, 'Bob'], [9, 15, 'Ann'], [15, 16, 'Ann']])
+    await until(b, () => his.length === 16)
+    undo.undo()
+    await until(a, () => hers.toJSON() === 'Hello world!')
   })
 
   it('[EMB45] waits with a flush for a peer until there is one, or the caller gives up', async () => {

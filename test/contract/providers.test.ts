@@ -1,6 +1,9 @@
 import { CollabProvider, encodeLink, joinWorkspace, keysFromWriteKey, nodeCrypto } from '@collab/core'
 import type { CollabProviderOptions, Workspace } from '@collab/core'
 import { registerProviderConformance } from '@collab/core/conformance'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 
@@ -42,14 +45,21 @@ registerProviderConformance({ describe, it }, 'over topics', async () => {
 describe('a provider', () => {
   it('[PROV20] is loaded from its file without any peer, and not synced', async () => {
     const topic = newLink()
-    const file = ':memory:'
-    const provider = new CollabProvider(topic, new Y.Doc(), { ...LOCAL, file })
-    await Promise.all([provider.whenLoaded, provider.doc.whenLoaded])
-    provider.doc.getText('t').insert(0, 'kept')
-    await provider.flush()
-    expect([provider.synced, provider.connected, provider.status, provider.syncStatus?.saved]).toEqual([false, false, 'connecting', true])
-    provider.destroy()
-    await provider.whenClosed
+    const folder = mkdtempSync(join(tmpdir(), 'collab-provider-'))
+    const open = (): CollabProvider => new CollabProvider(topic, new Y.Doc(), { ...LOCAL, file: join(folder, 'app.sqlite') })
+    const first = open()
+    await Promise.all([first.whenLoaded, first.doc.whenLoaded])
+    first.doc.getText('t').insert(0, 'kept')
+    await first.flush()
+    expect([first.synced, first.connected, first.status, first.syncStatus?.saved]).toEqual([false, false, 'connecting', true])
+    first.destroy()
+    await first.whenClosed
+    const second = open()
+    await second.whenLoaded
+    expect([second.doc.getText('t').toJSON(), second.synced]).toEqual(['kept', false])
+    second.destroy()
+    await second.whenClosed
+    rmSync(folder, { recursive: true })
   })
 
   it('[PROV21] says what failed, and may be connected again', async () => {

@@ -55,3 +55,22 @@ function follows(item: Y.Item): boolean {
   if (item.parentSub !== null && item.right !== null) return true
   return item.parent instanceof Y.AbstractType && item.parent._item?.deleted === true
 }
+
+/** Units of one client that stand together. */
+export interface UnitRun {
+  readonly client: number
+  readonly clock: number
+  readonly length: number
+}
+
+/** A text, list or XML fragment of any content. */
+export type ShownType = Pick<Y.Text, '_start'>
+
+/** What `type` shows, in order: the runs of units that its positions count. */
+export function shownUnits(type: ShownType): readonly UnitRun[] {
+  const runs: UnitRun[] = []
+  for (let item = type._start; item !== null; item = item.right) {
+    if (!item.deleted && item.countable) runs.push({ client: item.id.client, clock: item.id.clock, length: item.length })
+  }
+  return runs
+}

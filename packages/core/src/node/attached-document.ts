@@ -3,6 +3,8 @@ import type * as Y from 'yjs'
 import { Emitter } from '../base/events.js'
 import type { Unsubscribe } from '../base/events.js'
 import type { DocId } from '../base/ids.js'
+import type { ShownType } from '../doc/y-document.js'
+import type { AuthoredRange } from './attribution.js'
 import { AwarenessLink } from './awareness-link.js'
 import type { Holdings } from './holdings.js'
 import type { LiveDocument } from './live-document.js'
@@ -83,6 +85,10 @@ export class AttachedDocument implements OpenDocument {
       if (holders > 0 && (to === 'one-peer' || holders === connected.length)) return
       await this.#peers.changed(signal)
     }
+  }
+
+  async authorsOf(type: ShownType): Promise<readonly AuthoredRange[]> {
+    return await this.#live.authorsOf(type)
   }
 
   async pull(): Promise<void> {

@@ -11,8 +11,10 @@ import type { ClientLease } from '../doc/client-lease.js'
 import type { UpdatingChange } from '../doc/gate.js'
 import { cutUpdate, joinUpdates } from '../doc/join-updates.js'
 import { decodeUpdate, encodeUpdate } from '../doc/update-codec.js'
+import type { ShownType } from '../doc/y-document.js'
 import type { DecodedUpdate } from '../doc/update-codec.js'
-import { applyAll, madeMeanwhile, ownContent } from '../doc/y-document.js'
+import { applyAll, madeMeanwhile, ownContent, shownUnits } from '../doc/y-document.js'
+import type { AuthoredRange } from './attribution.js'
 import type { DocUpdates } from './documents.js'
 import type { LiveSource, Outcome, Replica } from './replica.js'
 
@@ -124,6 +126,11 @@ export class LiveDocument implements LiveSource {
     } finally {
       this.#end('closed')
     }
+  }
+
+  /** Who wrote what of a type of this Y.Doc. */
+  async authorsOf(type: ShownType): Promise<readonly AuthoredRange[]> {
+    return await this.#init.replica.authorsOf(this.doc, () => shownUnits(type))
   }
 
   take(): readonly UpdatingChange[] {

@@ -2,6 +2,8 @@ import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
 import type { Unsubscribe } from '../base/events.js'
 import type { DocId } from '../base/ids.js'
+import type { ShownType } from '../doc/y-document.js'
+import type { AuthoredRange } from './attribution.js'
 import type { PresentMember } from './presence.js'
 
 /** How far what is in a document has come. */
@@ -53,6 +55,8 @@ export interface OpenDocument {
    * @default to: 'disk'
    */
   flush(options?: { readonly to?: 'disk' | 'one-peer' | 'all-connected'; readonly signal?: AbortSignal }): Promise<void>
+  /** Who wrote what `type`, a text or list of this Y.Doc, shows: ranges of its positions, in order. */
+  authorsOf(type: ShownType): Promise<readonly AuthoredRange[]>
   /** Resolves when everything of this document that is held here is in the Y.Doc. */
   pull(): Promise<void>
   /**

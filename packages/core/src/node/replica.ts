@@ -10,9 +10,12 @@ import type { WorkspaceKeys } from '../keys/workspace-keys.js'
 import { encodeChanges } from '../log/change.js'
 import type { Change } from '../log/change.js'
 import type { UpdatingChange } from '../doc/gate.js'
+import type { UnitRun } from '../doc/y-document.js'
 import { sealEntry } from '../log/entry.js'
 import type { Entry } from '../log/entry.js'
 import type { Log, Staged } from '../log/log.js'
+import { attribute } from './attribution.js'
+import type { AuthoredRange } from './attribution.js'
 import { Applier } from './applier.js'
 import type { Applied } from './applier.js'
 import { Batch } from './batch.js'
@@ -159,6 +162,15 @@ export class Replica {
       const { count } = await this.applier.documents.row(batch, source.doc)
       const outcome = await this.#appendUpdates(batch, changes)
       return { outcome, before: count, after: count + changes.length }
+    })
+  }
+
+  /** Who wrote what of a document that shows `units`. */
+  async authorsOf(doc: DocId, units: () => readonly UnitRun[]): Promise<readonly AuthoredRange[]> {
+    return await this.#job(async (batch) => {
+      const { documents, members } = this.applier
+      const steps = await documents.steps(batch, doc)
+      return attribute(units(), { steps, self: this.#identity.author.id, nameOf: (author) => members.get(author) })
     })
   }
 
