@@ -72,3 +72,33 @@ describe('collab restore', () => {
     expect(await area.run(['trash'], onB)).toMatchObject({ code: 0, stdout: 'the trash is empty\n' })
   })
 })
+
+describe('collab conflicts', () => {
+  it('[CONF7] lists conflicts and ends them, merging in $EDITOR, with a running process and without', async () => {
+    await using area = new TestArea()
+    const link = await newLink(area)
+    for (const name of ['a', 'b']) {
+      area.folder(name)
+      for (const file of ['one.md', 'two.md']) writeFileSync(area.path(name, file), `${name} wrote ${file}\nand nothing alike ${name}\n`)
+    }
+    const first = await area.join(link, 'a', ['--name', 'Ann'])
+    await first.event('change', ({ path }) => path === 'two.md')
+    const second = await area.join(link, 'b', ['--peer', first.address, '--name', 'Ben'])
+    const both = [area.path('a'), area.path('b')]
+    await untilSame(both, (tree) => Object.keys(tree).length === 4)
+    const onB = { home: area.path('home-b'), cwd: area.path('b') }
+    const items = lines((await area.run(['conflicts', '--json'], onB)).stdout)
+    expect(items.map(({ original, kind }) => [original, kind])).toEqual([['one.md', 'text'], ['two.md', 'text']])
+    const copies = items.map(({ path }) => String(path))
+    const merged = await area.run(['conflicts', copies[0] ?? '', '--keep', 'merge'], { ...onB, env: { EDITOR: '', VISUAL: '' } })
+    expect(merged).toMatchObject({ code: 1, stderr: expect.stringContaining('no editor is set') })
+    const editor = { ...onB, env: { VISUAL: '', EDITOR: 'sed -i s/nothing/everything/' } }
+    expect(await area.run(['conflicts', copies[0] ?? '', '--keep', 'merge'], editor)).toMatchObject({ code: 0, stderr: '' })
+    await untilSame(both, (tree) => Object.keys(tree).length === 3 && tree['one.md']?.split('everything alike').length === 3)
+    await second.stop()
+    expect(await area.run(['conflicts', copies[1] ?? '', '--keep', 'both'], onB)).toMatchObject({ code: 0, stdout: expect.stringMatching(/^the copy is now two \((?:Ann|Ben)\)\.md\n$/) })
+    expect(await area.run(['conflicts'], onB)).toMatchObject({ code: 0, stdout: 'no conflicts\n' })
+    expect(await area.run(['conflicts', 'one.md', '--keep', 'copy'], onB)).toMatchObject({ code: 1, stderr: 'collab: one.md is no conflict copy; collab conflicts lists them\n' })
+    expect((await area.run(['conflicts', 'one.md', '--keep', 'mine'], onB)).code).toBe(2)
+  })
+})

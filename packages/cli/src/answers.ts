@@ -1,5 +1,5 @@
 import type { Workspace } from '@collab/core'
-import { readRestored, rehearseRestore, restore } from '@collab/folder'
+import { listConflicts, mergeConflict, readConflict, readRestored, rehearseRestore, resolveConflict, restore } from '@collab/folder'
 import type { FolderFs, FolderSync } from '@collab/folder'
 import { FailureError } from './cli-error.js'
 import type { ControlAnswers, ControlRequest } from './control-protocol.js'
@@ -36,9 +36,28 @@ export async function answer(request: ControlRequest, parts: AnswerParts): Promi
       return await readRestored(workspace, request.path, request.at)
     case 'restore':
       return await restoreIn(request, parts)
+    case 'conflicts':
+      return listConflicts(workspace)
+    case 'conflict-texts':
+      return await readConflict(workspace, request.path)
+    case 'merge':
+      await mergeConflict(workspace, request.path, request.base, request.text)
+      await settled(parts)
+      return true
+    case 'resolve': {
+      await folder?.sync.rescan()
+      const path = await resolveConflict(workspace, request.path, request.keep)
+      await settled(parts)
+      return path === undefined ? {} : { path }
+    }
     case 'empty-trash':
       return await folderOf(parts).fs.purge({ maxAgeMs: -1 })
   }
+}
+
+/** What was changed in the workspace is on disk when this resolves. */
+async function settled({ folder }: AnswerParts): Promise<void> {
+  await folder?.sync.rescan()
 }
 
 /** What was just saved or deleted here counts, and what comes back is on disk when this resolves. */

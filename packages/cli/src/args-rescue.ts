@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import type { Command } from 'commander'
+import { KEEPS } from './control-protocol.js'
 import { WHEN_HELP, parseWhen } from './when.js'
 
 export interface RestoreOptions {
@@ -12,9 +13,13 @@ export interface RestoreOptions {
   readonly json: boolean
 }
 
+export const KEEP_OPTIONS = [...KEEPS, 'merge'] as const
+export type KeepOption = (typeof KEEP_OPTIONS)[number]
+
 /** Commands for what went wrong. */
 export type RescueRequest =
   | ({ readonly command: 'restore'; readonly path?: string } & RestoreOptions)
+  | { readonly command: 'conflicts'; readonly path?: string; readonly keep?: KeepOption; readonly json: boolean }
   | { readonly command: 'trash'; readonly folder?: string; readonly empty: boolean; readonly json: boolean }
 
 export function addRescue(program: Command, take: (request: RescueRequest) => void, positive: (value: string) => number): void {
@@ -33,6 +38,7 @@ export function addRescue(program: Command, take: (request: RescueRequest) => vo
       if (options.all && options.at === undefined) throw new InvalidArgumentError('--all needs --at <when>: how should the folder be again?')
       take({ command: 'restore', ...(path !== undefined && { path }), ...options })
     })
+  addConflicts(program, take)
   program
     .command('trash')
     .description('what was replaced or removed here and is kept aside for a while')
@@ -42,6 +48,24 @@ export function addRescue(program: Command, take: (request: RescueRequest) => vo
     .action((folder: string | undefined, options: { empty: boolean; json: boolean }) => {
       take({ command: 'trash', ...(folder !== undefined && { folder }), ...options })
     })
+}
+
+function addConflicts(program: Command, take: (request: RescueRequest) => void): void {
+  program
+    .command('conflicts')
+    .description('files that are kept beside another because both claimed its name; --keep ends one')
+    .argument('[path]', 'a joined folder, or a conflict copy in one; default: here')
+    .option('--keep <which>', `${KEEP_OPTIONS.join(', ')} (in $EDITOR)`, known)
+    .option('--json', 'one JSON object per line', false)
+    .action((path: string | undefined, options: { keep?: KeepOption; json: boolean }) => {
+      take({ command: 'conflicts', ...(path !== undefined && { path }), ...options })
+    })
+}
+
+function known(value: string): KeepOption {
+  const keep = KEEP_OPTIONS.find((keep) => keep === value)
+  if (keep === undefined) throw new InvalidArgumentError(`known are ${KEEP_OPTIONS.join(', ')}`)
+  return keep
 }
 
 /** Kept as it was typed: what it means depends on the moment at which it is carried out. */

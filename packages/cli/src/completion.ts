@@ -1,4 +1,5 @@
 import { describeCommands } from './args.js'
+import { KEEP_OPTIONS } from './args-rescue.js'
 import type { Shell } from './args.js'
 import { SHELLS } from './args.js'
 
@@ -71,6 +72,7 @@ function fish(): string {
 }
 
 function wordsOf(command: string): readonly string[] {
+  if (command === 'conflicts') return KEEP_OPTIONS
   return command === 'completion' ? SHELLS : []
 }
 

@@ -1,5 +1,5 @@
-import type { DeletedFile, HistoryItem, PastPoint, PeerInfo, WorkspaceStatus } from '@collab/core'
-import type { FolderStatus, RestoreLine } from '@collab/folder'
+import type { DeletedFile, DocVersion, HistoryItem, PastPoint, PeerInfo, WorkspaceStatus } from '@collab/core'
+import type { ConflictItem, ConflictTexts, FolderStatus, Keep, RestoreLine } from '@collab/folder'
 import type { When } from './when.js'
 
 /*
@@ -16,6 +16,10 @@ export type ControlRequest =
   | { readonly ask: 'text'; readonly path: string; readonly at?: PastPoint }
   | { readonly ask: 'restore'; readonly path: string; readonly at?: When; readonly dryRun: boolean }
   | { readonly ask: 'empty-trash' }
+  | { readonly ask: 'conflicts' }
+  | { readonly ask: 'conflict-texts'; readonly path: string }
+  | { readonly ask: 'resolve'; readonly path: string; readonly keep: Keep }
+  | { readonly ask: 'merge'; readonly path: string; readonly base: DocVersion; readonly text: string }
 
 export interface StatusAnswer {
   readonly workspace: WorkspaceStatus
@@ -31,13 +35,18 @@ export interface ControlAnswers {
   readonly deleted: readonly DeletedFile[]
   readonly text: string
   readonly restore: readonly RestoreLine[]
+  readonly conflicts: readonly ConflictItem[]
+  readonly 'conflict-texts': ConflictTexts
+  /** Where the copy is now. */
+  readonly resolve: { readonly path?: string }
+  readonly merge: true
   readonly 'empty-trash': { readonly removed: number; readonly keptBytes: number }
 }
 
 export type ControlResponse = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly message: string }
 
-/** A request is a few words and at most one path. */
-export const MAX_REQUEST_CHARS = 16_384
+/** A request is a few words and a path, or a merged text: as JSON, with its version, at most so long. */
+export const MAX_REQUEST_CHARS = 8 * 1024 * 1024
 /** A log of many thousand lines, a status with as many skipped paths. */
 export const MAX_RESPONSE_CHARS = 64 * 1024 * 1024
 /** The other end is on this machine; one that says nothing for this long is stuck. */
@@ -55,10 +64,11 @@ export type { HistoryItem, PeerInfo }
 export function parseRequest(line: string): ControlRequest | undefined {
   const value = parseJson(line)
   if (typeof value !== 'object' || value === null) return undefined
-  const { ask, path, limit, at, dryRun } = value as Record<string, unknown>
+  const { ask, path, limit, at, dryRun, keep, base, text } = value as Record<string, unknown>
   switch (ask) {
     case 'deleted':
     case 'empty-trash':
+    case 'conflicts':
     case 'status':
     case 'confirm':
     case 'addresses':
@@ -77,9 +87,26 @@ export function parseRequest(line: string): ControlRequest | undefined {
       if (typeof path !== 'string' || typeof dryRun !== 'boolean' || when === null) return undefined
       return { ask, path, dryRun, ...(when !== undefined && { at: when }) }
     }
+    case 'conflict-texts':
+      return typeof path === 'string' ? { ask, path } : undefined
+    case 'resolve':
+      return typeof path === 'string' && isKeep(keep) ? { ask, path, keep } : undefined
+    case 'merge':
+      return typeof path === 'string' && typeof text === 'string' && isVersion(base) ? { ask, path, base, text } : undefined
     default:
       return undefined
   }
+}
+
+export const KEEPS = ['original', 'copy', 'both'] as const
+
+function isKeep(value: unknown): value is Keep {
+  return KEEPS.some((keep) => keep === value)
+}
+
+function isVersion(value: unknown): value is DocVersion {
+  if (typeof value !== 'object' || value === null || !('upTo' in value) || !('plus' in value)) return false
+  return Number.isSafeInteger(value.upTo) && Array.isArray(value.plus) && value.plus.every((at) => Number.isSafeInteger(at))
 }
 
 /** Null for what is none. */

@@ -25,7 +25,7 @@ export async function main(process: NodeJS.Process): Promise<never> {
   })
 
   const home = new Home(homeDirectory(env, process.platform, process.cwd()))
-  const system = { io, stdin, cwd: process.cwd(), home, stop: stop.signal }
+  const system = { io, stdin, cwd: process.cwd(), env, home, stop: stop.signal }
   const code = await run(process.argv.slice(2), system, debug)
   await Promise.all([flushed(stdout), flushed(stderr)])
   return process.exit(code)

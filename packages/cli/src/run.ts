@@ -43,6 +43,8 @@ async function dispatch(request: Request, system: System): Promise<ExitCode> {
       return await (await import('./commands/log.js')).log(request, system)
     case 'restore':
       return await (await import('./commands/restore.js')).restore(request, system)
+    case 'conflicts':
+      return await (await import('./commands/conflicts.js')).conflicts(request, system)
     case 'trash':
       return await (await import('./commands/trash.js')).trash(request, system)
     case 'confirm':

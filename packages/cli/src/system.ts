@@ -7,6 +7,7 @@ export interface System {
   readonly io: Io
   readonly stdin: Readable
   readonly cwd: string
+  readonly env: Readonly<Record<string, string | undefined>>
   readonly home: Home
   /** Aborted when the user wants an end: Ctrl-C, a signal, a closed terminal or pipe. */
   readonly stop: AbortSignal

@@ -17,6 +17,7 @@ export type {
 } from './node/workspace-types.js'
 export type { TreeEntry, TreeView } from './doc/tree-view.js'
 export { mergeLines, shareMostLines } from './doc/union-merge.js'
+export { parseConflictName } from './doc/conflict-name.js'
 export { checkName, checkPath, unportable } from './doc/tree-path.js'
 export type { FileContent } from './log/change.js'
 export type { KvOp, KvRange, KvStore } from './base/kv.js'

@@ -13,5 +13,7 @@ export { NothingToRestoreError, readRestored, rehearseRestore, restore } from '.
 export type { RestoreRequest } from './restore.js'
 export type { RestoreLine } from './restore-plan.js'
 export { readTrash } from './trash.js'
+export { NotResolvableError, listConflicts, listLocalEdits, mergeConflict, readConflict, resolveConflict } from './conflicts.js'
+export type { ConflictItem, ConflictTexts, Keep } from './conflicts.js'
 export { IGNORE_FILE } from './ignore.js'
 export const version = '0.1.0'

@@ -1,10 +1,10 @@
 import { readRestored } from '@collab/folder'
 import type { RestoreLine, TrashItem } from '@collab/folder'
-import { answer } from '../answers.js'
 import type { Request } from '../args.js'
 import { FailureError, UsageError } from '../cli-error.js'
+import { askOrRun } from '../ask-or-run.js'
 import { askRunning } from '../control-client.js'
-import type { ControlAnswers, ControlRequest } from '../control-protocol.js'
+import type { ControlAnswers } from '../control-protocol.js'
 import { EXIT } from '../exit-code.js'
 import type { ExitCode } from '../exit-code.js'
 import { findStore } from '../find-store.js'
@@ -28,17 +28,9 @@ export async function restore(request: RestoreRequest, system: System): Promise<
   if (path === '' && at !== undefined && !request.all && !('trash' in at)) {
     throw new UsageError('that is the whole folder; give --all if you mean it, or a path in it (--dry-run shows what would happen)')
   }
-  const lines = await ask({ ask: 'restore', path, dryRun: request.dryRun, ...(at !== undefined && { at }) }, found, system)
+  const lines = await askOrRun({ ask: 'restore', path, dryRun: request.dryRun, ...(at !== undefined && { at }) }, found.record, system)
   report(request, lines, system)
   return EXIT.ok
-}
-
-/** From the running process; without one, from the folder itself. */
-async function ask<Ask extends ControlRequest>(request: Ask, { record }: Found, system: System): Promise<ControlAnswers[Ask['ask']]> {
-  const running = await askRunning(system.home.storeDirectory(record.id), request)
-  if (running !== undefined) return running
-  const { withQuietSession } = await import('../quiet-session.js')
-  return (await withQuietSession(record, system, (parts) => answer(request, parts))) as ControlAnswers[Ask['ask']]
 }
 
 async function printText(found: Found, at: When | undefined, system: System): Promise<ExitCode> {

@@ -1,15 +1,12 @@
 import { readTrash } from '@collab/folder'
-import { answer } from '../answers.js'
 import type { Request } from '../args.js'
+import { askOrRun } from '../ask-or-run.js'
 import { FailureError } from '../cli-error.js'
-import { askRunning } from '../control-client.js'
-import type { ControlAnswers } from '../control-protocol.js'
 import { EXIT } from '../exit-code.js'
 import type { ExitCode } from '../exit-code.js'
 import { findStore } from '../find-store.js'
 import { count, dateTime, fileSize, table } from '../format.js'
 import { show } from '../show.js'
-import type { StoreRecord } from '../store-record.js'
 import type { System } from '../system.js'
 
 /** What lies in `.collab/trash`, newest first; or deletes it for good. */
@@ -18,7 +15,7 @@ export async function trash(request: Extract<Request, { command: 'trash' }>, sys
   if (record.folder === undefined) throw new FailureError('this workspace is held without a folder: it has no trash')
   const { io } = system
   if (request.empty) {
-    const result = await empty(record, system)
+    const result = await askOrRun({ ask: 'empty-trash' }, record, system)
     const left = readTrash(record.folder).length
     const rest = left === 0 ? '' : `; ${left} that a program may still have open ${left === 1 ? 'stays' : 'stay'} for a minute`
     io.line(request.json ? JSON.stringify({ removed: result.removed, left }) : `${count(result.removed, 'file')} deleted for good${rest}`)
@@ -33,11 +30,4 @@ export async function trash(request: Extract<Request, { command: 'trash' }>, sys
     io.line(`${count(items.length, 'file')}, ${fileSize(bytes)}; collab restore <path> --at <id> takes one out`)
   }
   return EXIT.ok
-}
-
-async function empty(record: StoreRecord, system: System): Promise<ControlAnswers['empty-trash']> {
-  const running = await askRunning(system.home.storeDirectory(record.id), { ask: 'empty-trash' })
-  if (running !== undefined) return running
-  const { withQuietSession } = await import('../quiet-session.js')
-  return await withQuietSession(record, system, async (parts) => (await answer({ ask: 'empty-trash' }, parts)) as ControlAnswers['empty-trash'])
 }

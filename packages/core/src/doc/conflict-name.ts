@@ -18,6 +18,14 @@ export function conflictName(name: string, who: string | undefined, node: NodeId
   return truncate(stem, MAX_NAME_BYTES - utf8(tail).length) + tail
 }
 
+const PATTERN = /^(.*) \(conflict, (.+) [0-9a-f]{8}(?: \d+)?\)(\.[^.\s]*)?$/su
+
+/** Whose file a conflict name says that it is, and the name that it claims; undefined for any other name. */
+export function parseConflictName(name: string): { readonly original: string; readonly who: string } | undefined {
+  const match = PATTERN.exec(name)
+  return match === null ? undefined : { original: `${match[1] ?? ''}${match[3] ?? ''}`, who: match[2] ?? '' }
+}
+
 /** Letters, digits, space, - and _ only: the name is a stranger's, and becomes part of a path. */
 function cleanWho(who: string | undefined): string {
   const words = (who ?? '').normalize('NFC').replace(/[^\p{L}\p{Nd}_-]+/gu, ' ').trim()
