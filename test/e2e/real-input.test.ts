@@ -5,7 +5,7 @@ import { Crowd } from '../harness/crowd.js'
 import type { Topology } from '../harness/crowd.js'
 import { eventually } from '../harness/eventually.js'
 import { SeededRandom } from '../harness/random.js'
-import { ODD_FILES, SKIPPED_FILES, importInto, realFiles, sampleRealFiles, writeFiles } from '../harness/real-input.js'
+import { BLOB_FILES, ODD_FILES, SKIPPED_FILES, importInto, realFiles, sampleRealFiles, writeFiles } from '../harness/real-input.js'
 import { differences, pathsBelow, readTree } from '../harness/tree.js'
 import type { Tree } from '../harness/tree.js'
 import { TreeModel } from '../harness/tree-model.js'
@@ -68,16 +68,18 @@ describe('real processes on real files', () => {
   it('[E2E9] odd files arrive byte by byte, or are listed as skipped and never touched', { timeout: 90_000 }, async () => {
     await using crowd = await Crowd.make(2, 'chain')
     const [from, to] = [crowd.peer(0), crowd.peer(1)]
-    writeFiles(from.folder, [...ODD_FILES, ...SKIPPED_FILES])
+    const arriving = [...ODD_FILES, ...BLOB_FILES]
+    writeFiles(from.folder, [...arriving, ...SKIPPED_FILES])
     const large = realFiles().filter(({ bytes }) => bytes > 1024 * 1024).slice(0, 1)
     importInto(from.folder, large)
     const tree = await crowd.settle()
-    expect(tree.size).toBe(ODD_FILES.length)
-    for (const [path, content] of ODD_FILES) expect(readFileSync(join(to.folder, path)).equals(Buffer.from(content)), path).toBe(true)
+    expect(tree.size).toBe(arriving.length + large.length)
+    for (const [path, content] of arriving) expect(readFileSync(join(to.folder, path)).equals(Buffer.from(content)), path).toBe(true)
     for (const [path, content] of SKIPPED_FILES) expect(readFileSync(join(from.folder, path)).equals(Buffer.from(content)), path).toBe(true)
-    expect(pathsBelow(to.folder).length).toBe(ODD_FILES.length)
+    for (const { path, source } of large) expect(readFileSync(join(to.folder, path)).equals(readFileSync(source)), path).toBe(true)
+    expect(pathsBelow(to.folder).length).toBe(arriving.length + large.length)
     const skipped = await eventually('they are listed', async () => (await from.status())?.folder?.skipped)
-    for (const [path] of [...SKIPPED_FILES, ...large.map(({ path }) => [path] as const)]) expect(skipped.map((one) => one.path)).toContain(path)
+    for (const [path] of SKIPPED_FILES) expect(skipped.map((one) => one.path)).toContain(path)
   })
 })
 

@@ -127,7 +127,7 @@ export class Crowd implements AsyncDisposable {
     const all = await Promise.all(this.peers.map((peer) => peer.status()))
     const entries = new Set(all.map((status) => status?.workspace.entries))
     const alone = this.peers.length === 1
-    const done = all.every((status) => status !== undefined && status.folder?.dirty === 0 && (alone || status.workspace.peers.some(({ synced }) => synced)))
+    const done = all.every((status) => status !== undefined && status.folder?.dirty === 0 && status.folder.fetching === 0 && (alone || status.workspace.peers.some(({ synced }) => synced)))
     return done && entries.size === 1 && all.every((status) => status?.workspace.peers.every(({ synced }) => synced) === true)
   }
 }

@@ -18,6 +18,7 @@ export interface PeerStatus {
   readonly folder?: {
     readonly files: number
     readonly dirty: number
+    readonly fetching: number
     readonly skipped: readonly { readonly path: string; readonly reason: string }[]
     readonly guard?: string
   }

@@ -18,21 +18,34 @@ const WANTED = /\.(?:md|markdown|ts|mts|cts|json)$/i
  * The Markdown, TypeScript and JSON files of the installed packages, in a fixed order: thousands of them, in many
  * folders, with every odd thing that people do to files.
  */
-export function realFiles(): readonly RealFile[] {
+export function realFiles(wanted = WANTED): readonly RealFile[] {
   const files: RealFile[] = []
   // Of a package that is there in two versions the second is found under its version.
   const taken = new Set<string>()
   for (const version of readdirSync(INSTALLED).toSorted()) {
     const packages = packagesIn(join(INSTALLED, version, 'node_modules'))
-    for (const { name, directory } of packages) collect(directory, taken.has(name) ? version : name, files)
+    for (const { name, directory } of packages) collect(directory, taken.has(name) ? version : name, wanted, files)
     for (const { name } of packages) taken.add(name)
   }
   return files
 }
 
+const BLOBS = /\.(?:png|jpe?g|gif|ico|webp|woff2?|ttf|otf|eot|wasm|node|zip|gz|tgz|br|bin|pdf|so|a)$/i
+/** The largest programs among them would take the time of all others. */
+const MAX_BLOB_BYTES = 16 * 1024 * 1024
+
+/** Images, fonts, wasm, archives, programs and texts of over 1 MiB among the installed packages, the same for the same seed. */
+export function realBlobs(random: SeededRandom, count: number): readonly RealFile[] {
+  return sample(random, realFiles(/./).filter(({ path, bytes }) => bytes <= MAX_BLOB_BYTES && (bytes > 1024 * 1024 || BLOBS.test(path))), count)
+}
+
 /** Some of them, the same for the same seed. */
 export function sampleRealFiles(random: SeededRandom, count: number): readonly RealFile[] {
-  const all = [...realFiles()]
+  return sample(random, realFiles(), count)
+}
+
+function sample(random: SeededRandom, files: readonly RealFile[], count: number): readonly RealFile[] {
+  const all = [...files]
   return Array.from({ length: Math.min(count, all.length) }, () => all.splice(random.int(all.length), 1)[0]).filter((file) => file !== undefined)
 }
 
@@ -63,14 +76,18 @@ export const ODD_FILES: readonly (readonly [string, string | Uint8Array])[] = [
   ['odd/a/b/c/d/e/f/g/h/i/j/k/l/deep.md', 'deep\n']
 ]
 
-/** Files that are listed as skipped and never touched. */
-export const SKIPPED_FILES: readonly (readonly [string, string | Uint8Array])[] = [
+/** Files that are no text, or too much of it. */
+export const BLOB_FILES: readonly (readonly [string, string | Uint8Array])[] = [
   ['odd/picture.png', Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0xff, 0xfe, 0x00, 0xc3)],
   ['odd/nul.md', 'a\0b\n'],
   ['odd/latin1.md', Uint8Array.of(0x63, 0x61, 0x66, 0xe9, 0x0a)],
-  ['odd/tab\tnew\nline.md', 'the name has a tab and a line end\n'],
-  ['odd/esc\u001b[31m.md', 'the name has an escape code\n'],
   ['odd/large.json', 'x'.repeat(1024 * 1024 + 1)]
+]
+
+/** Files that are listed as skipped and never touched. */
+export const SKIPPED_FILES: readonly (readonly [string, string | Uint8Array])[] = [
+  ['odd/tab\tnew\nline.md', 'the name has a tab and a line end\n'],
+  ['odd/esc\u001b[31m.md', 'the name has an escape code\n']
 ]
 
 export function writeFiles(folder: string, files: readonly (readonly [string, string | Uint8Array])[]): void {
@@ -86,11 +103,11 @@ function packagesIn(modules: string): readonly { name: string; directory: string
   return found.map((name) => ({ name, directory: join(modules, name) }))
 }
 
-function collect(directory: string, path: string, files: RealFile[]): void {
+function collect(directory: string, path: string, wanted: RegExp, files: RealFile[]): void {
   for (const entry of entriesOf(directory)) {
     const [source, inside] = [join(directory, entry.name), `${path}/${entry.name}`]
-    if (entry.isDirectory() && entry.name !== 'node_modules') collect(source, inside, files)
-    else if (entry.isFile() && WANTED.test(entry.name)) files.push({ path: inside, source, bytes: statSync(source).size })
+    if (entry.isDirectory() && entry.name !== 'node_modules') collect(source, inside, wanted, files)
+    else if (entry.isFile() && wanted.test(entry.name)) files.push({ path: inside, source, bytes: statSync(source).size })
   }
 }
 

@@ -10,12 +10,12 @@ export interface TreeFile {
   readonly text: string
 }
 
-/** Path -> file; what is not mergeable text is left out, as the product leaves it out. */
+/** Path -> file. */
 export type Tree = ReadonlyMap<string, TreeFile>
 
 interface Known {
   readonly stamp: string
-  readonly file: TreeFile | undefined
+  readonly file: TreeFile
 }
 
 /** Names that cannot be shown on one line are listed as skipped. */
@@ -40,7 +40,7 @@ export class TreeReader {
       const known = this.#look(path)
       if (known === undefined) continue
       seen.set(path, known)
-      if (known.file !== undefined) tree.set(path, known.file)
+      tree.set(path, known.file)
     }
     this.#known = seen
     return tree
@@ -63,13 +63,17 @@ export function readTree(root: string): Tree {
   return new TreeReader(root).read()
 }
 
-/** Undefined for what is not mergeable text. */
-export function fileOf(bytes: Uint8Array, executable: boolean): TreeFile | undefined {
-  if (bytes.length > MAX_TEXT_BYTES || bytes.includes(0)) return undefined
+/** A file that is no mergeable text has none. */
+export function fileOf(bytes: Uint8Array, executable: boolean): TreeFile {
+  return { hash: createHash('sha256').update(bytes).digest('hex'), executable, text: textOf(bytes) }
+}
+
+function textOf(bytes: Uint8Array): string {
+  if (bytes.length > MAX_TEXT_BYTES || bytes.includes(0)) return ''
   try {
-    return { hash: createHash('sha256').update(bytes).digest('hex'), executable, text: decoder.decode(bytes) }
+    return decoder.decode(bytes)
   } catch {
-    return undefined
+    return ''
   }
 }
 

@@ -16,7 +16,7 @@ export async function answer(request: ControlRequest, parts: AnswerParts): Promi
   const { workspace, folder, end } = parts
   switch (request.ask) {
     case 'status':
-      return { workspace: workspace.status(), ...(folder !== undefined && { folder: folder.sync.status() }) }
+      return { workspace: workspace.status(), transfers: workspace.blobs.status(), ...(folder !== undefined && { folder: folder.sync.status() }) }
     case 'log':
       return await workspace.history({ limit: request.limit, ...(request.path !== undefined && { path: request.path }) })
     case 'confirm': {

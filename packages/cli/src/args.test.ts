@@ -6,7 +6,7 @@ const parse = (...argv: readonly string[]) => parseArgs(argv, '1.2.3')
 
 describe('parseArgs', () => {
   it('[CLI60] reads every flag of join', () => {
-    const flags = ['--peer', '/a', '--peer', '/b', '--listen', '/c', '--no-mdns', '--read-only', '--name', 'Ann', '--dry-run', '--once', '--json']
+    const flags = ['--peer', '/a', '--peer', '/b', '--listen', '/c', '--no-mdns', '--read-only', '--name', 'Ann', '--dry-run', '--once', '--json', '--no-blobs', '--max-blob', '1k', '--limit-up', '2', '--limit-down', '3']
     expect(parse('join', 'topic', './notes', ...flags)).toEqual({
       command: 'join',
       topic: 'topic',
@@ -17,6 +17,10 @@ describe('parseArgs', () => {
       readOnly: true,
       name: 'Ann',
       dryRun: true,
+      blobs: false,
+      maxBlob: 1024,
+      limitUp: 2,
+      limitDown: 3,
       once: true,
       json: true
     })
@@ -30,6 +34,7 @@ describe('parseArgs', () => {
       folder: 'y',
       peer: [],
       listen: [],
+      blobs: true,
       mdns: true,
       readOnly: false,
       dryRun: false,

@@ -11,6 +11,16 @@ export interface RunOptions {
   readonly name?: string
   readonly once: boolean
   readonly json: boolean
+  /** Bytes per second. */
+  readonly limitUp?: number
+  readonly limitDown?: number
+}
+
+/** What is synced of files that are not text. */
+export interface BlobOptions {
+  readonly blobs: boolean
+  /** Bytes. */
+  readonly maxBlob?: number
 }
 
 export interface LinkOptions {
@@ -21,7 +31,7 @@ export interface LinkOptions {
 }
 
 export type Request =
-  | ({ readonly command: 'join'; readonly topic: string; readonly folder: string; readonly readOnly: boolean; readonly dryRun: boolean } & RunOptions)
+  | ({ readonly command: 'join'; readonly topic: string; readonly folder: string; readonly readOnly: boolean; readonly dryRun: boolean } & RunOptions & BlobOptions)
   | ({ readonly command: 'hold'; readonly link: string } & RunOptions)
   | ({ readonly command: 'new' } & LinkOptions)
   | ({ readonly command: 'link'; readonly folder?: string; readonly addresses: boolean } & LinkOptions)
@@ -99,7 +109,9 @@ function addRunning(program: Command, take: (request: Request) => void): void {
   runOptions(join)
     .option('--read-only', 'take edits, make none', false)
     .option('--dry-run', 'print the plan, change nothing', false)
-    .action((topic: string, folder: string, options: RunOptions & { readOnly: boolean; dryRun: boolean }) => {
+    .option('--no-blobs', 'leave out what is not text: pictures, archives, large files')
+    .option('--max-blob <size>', 'leave out what is not text and larger than this (20M, 1.5G)', size)
+    .action((topic: string, folder: string, options: RunOptions & BlobOptions & { readOnly: boolean; dryRun: boolean }) => {
       take({ command: 'join', topic, folder, ...options })
     })
   const hold = program
@@ -117,6 +129,8 @@ function runOptions(command: Command): Command {
     .option('--listen <multiaddr>', 'listen here instead of on all interfaces at a free port (repeatable)', collect, [])
     .option('--no-mdns', 'do not look for peers on the local network')
     .option('--name <text>', 'what others see as your name', displayName)
+    .option('--limit-up <rate>', 'send pictures and large files no faster than this a second (500k, 2M)', size)
+    .option('--limit-down <rate>', 'take them no faster than this a second', size)
     .option('--once', 'sync with the peers that can be reached, then exit', false)
     .option('--json', 'one JSON object per line on standard output', false)
 }
@@ -216,6 +230,16 @@ function positive(value: string): number {
   const count = Number(value)
   if (!Number.isSafeInteger(count) || count < 1) throw new InvalidArgumentError('give a whole number from 1 on')
   return count
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }
+
+/** Bytes, with k, M or G for the larger ones. */
+function size(value: string): number {
+  const match = /^(\d+(?:\.\d+)?)([kmg]?)$/i.exec(value.trim())
+  const bytes = Math.round(Number(match?.[1] ?? 0) * (UNITS[(match?.[2] ?? '').toLowerCase()] ?? 0))
+  if (!Number.isSafeInteger(bytes) || bytes < 1) throw new InvalidArgumentError('give a size such as 500k, 20M or 1.5G')
+  return bytes
 }
 
 function knownShell(value: string): Shell {

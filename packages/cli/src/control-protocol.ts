@@ -1,4 +1,4 @@
-import type { DeletedFile, DocVersion, HistoryItem, PastPoint, PeerInfo, WorkspaceStatus } from '@collab/core'
+import type { DeletedFile, DocVersion, HistoryItem, PastPoint, PeerInfo, TransferStatus, WorkspaceStatus } from '@collab/core'
 import type { ConflictItem, ConflictTexts, FolderStatus, Keep, RestoreLine } from '@collab/folder'
 import type { When } from './when.js'
 
@@ -23,6 +23,8 @@ export type ControlRequest =
 
 export interface StatusAnswer {
   readonly workspace: WorkspaceStatus
+  /** None when it was read from a store. */
+  readonly transfers?: TransferStatus
   readonly folder?: FolderStatus
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Workspace } from '@collab/core'
 import type { FolderSync } from '@collab/folder'
 import { EXIT } from './exit-code.js'
@@ -7,6 +8,10 @@ import type { ExitCode } from './exit-code.js'
 const FIRST_PEER_MS = 10_000
 /** Without any sign of work for this long, nothing more is to be expected. */
 const STILL_MS = 30_000
+
+/** A peer that heard of a file asks for it within this time. */
+const ASK_MS = 1_500
+const LOOK_MS = 100
 
 export interface OnceInit {
   readonly workspace: Workspace
@@ -78,11 +83,34 @@ async function exchange(init: OnceInit): Promise<boolean> {
       await settle()
       await workspace.whenSynced({ signal: ended })
       await settle()
-      if (workspace.status().entries === before) return true
+      if (workspace.status().entries === before && (await hasNothingToMove(init, ended))) return true
     }
   } catch {
     return false
   }
+}
+
+/**
+ * Whether pictures and large files came, and went to whoever asked for them. Who just heard of one asks within moments,
+ * so nothing must have been asked for that long.
+ */
+async function hasNothingToMove({ workspace, sync }: OnceInit, signal: AbortSignal): Promise<boolean> {
+  const isMoving = (): boolean => {
+    const { active, waiting, serving } = workspace.blobs.status()
+    return (sync?.status().fetching ?? 0) + active.length + waiting + serving > 0
+  }
+  const until = performance.now() + (hasBlobs(workspace) ? ASK_MS : 0)
+  for (let was = isMoving(); was || performance.now() < until; was = isMoving()) {
+    if (was) return await delay(LOOK_MS, false, { signal })
+    await delay(LOOK_MS, undefined, { signal })
+  }
+  return true
+}
+
+function hasBlobs({ rights, tree }: Workspace): boolean {
+  if (rights === 'blind') return true
+  for (const { content } of tree.entries()) if (content?.kind === 'blob') return true
+  return false
 }
 
 async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
@@ -101,13 +129,23 @@ async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void
 class Stillness {
   readonly #controller = new AbortController()
   readonly #undo: readonly (() => void)[]
+  readonly #moved: NodeJS.Timeout
   #timer: NodeJS.Timeout
+  #bytes = 0
 
   constructor({ workspace, sync }: OnceInit) {
     const again = () => this.#timer.refresh()
     this.#timer = setTimeout(() => this.#controller.abort(), STILL_MS)
+    this.#moved = setInterval(() => this.#look(workspace), STILL_MS / 10)
     const folder = sync === undefined ? [] : [sync.on('change', again), sync.on('progress', again)]
     this.#undo = [workspace.on('progress', again), workspace.on('synced', again), workspace.on('text', again), workspace.on('tree', again), ...folder]
+  }
+
+  /** Bytes of large files are work too. */
+  #look({ blobs }: Workspace): void {
+    const { sentBytes, receivedBytes } = blobs.status()
+    if (sentBytes + receivedBytes !== this.#bytes) this.#timer.refresh()
+    this.#bytes = sentBytes + receivedBytes
   }
 
   get signal(): AbortSignal {
@@ -116,6 +154,7 @@ class Stillness {
 
   [Symbol.dispose](): void {
     clearTimeout(this.#timer)
+    clearInterval(this.#moved)
     for (const take of this.#undo) take()
   }
 }

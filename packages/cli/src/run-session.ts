@@ -1,5 +1,6 @@
 import { hostname, userInfo } from 'node:os'
-import type { RunOptions } from './args.js'
+import type { BlobLimits } from '@collab/core'
+import type { BlobOptions, RunOptions } from './args.js'
 import { chooseReporter } from './choose-reporter.js'
 import type { FailureError } from './cli-error.js'
 import { EXIT } from './exit-code.js'
@@ -17,7 +18,7 @@ import type { Heading, Snapshot } from './view.js'
 
 export interface RunInit extends Pick<SessionInit, 'storeId' | 'keys' | 'folder'> {
   readonly system: System
-  readonly options: RunOptions
+  readonly options: RunOptions & Partial<BlobOptions>
   /** What the heading calls the topic; never a secret. */
   readonly topic: string
   /** Addresses that came in the link. */
@@ -61,11 +62,17 @@ function sessionInit({ system, storeId, keys, folder, options, addresses, notice
     ...(folder !== undefined && { folder }),
     lostStore: notices.some(({ code }) => code === 'store-missing' || code === 'folder-copied'),
     network: networkOf(options, addresses),
+    blobs: { enabled: options.blobs !== false, ...(options.maxBlob !== undefined && { maxBytes: options.maxBlob }) },
+    blobLimits: limitsOf(options),
     name: options.name ?? defaultName(),
     machine: machineId(system.home.directory),
     tell: onceEach((event) => reporter.tell(event)),
     end
   }
+}
+
+function limitsOf({ limitUp, limitDown }: RunOptions): BlobLimits {
+  return { ...(limitUp !== undefined && { upBytesPerSecond: limitUp }), ...(limitDown !== undefined && { downBytesPerSecond: limitDown }) }
 }
 
 export function networkOf({ peer, listen, mdns }: RunOptions, addresses: readonly string[]): NetworkInit {
@@ -77,7 +84,7 @@ function headingOf({ topic, keys, folder }: RunInit): Heading {
 }
 
 function snapshotOf({ workspace, sync }: Session): Snapshot {
-  return { workspace: workspace.status(), ...(sync !== undefined && { folder: sync.status() }) }
+  return { workspace: workspace.status(), transfers: workspace.blobs.status(), ...(sync !== undefined && { folder: sync.status() }) }
 }
 
 async function untilEnd({ system, options }: RunInit, session: Session, stop: AbortSignal): Promise<ExitCode> {

@@ -1,7 +1,7 @@
-import { createTransport, nodeCrypto, openStoreOrSetAside, openWorkspace, silentLogger, systemClock } from '@collab/core'
-import type { KvStore, Workspace, WorkspaceInit, WorkspaceKeys } from '@collab/core'
+import { NodeChunkFiles, createTransport, nodeCrypto, openStoreOrSetAside, openWorkspace, silentLogger, systemClock } from '@collab/core'
+import type { BlobLimits, KvStore, Workspace, WorkspaceInit, WorkspaceKeys } from '@collab/core'
 import { FolderSync, openFolder } from '@collab/folder'
-import type { FolderFs, Marker } from '@collab/folder'
+import type { BlobPolicy, FolderFs, Marker } from '@collab/folder'
 import { answer } from './answers.js'
 import { ChangeTeller } from './change-teller.js'
 import { FailureError, alreadyRunning, describeError } from './cli-error.js'
@@ -35,6 +35,8 @@ export interface SessionInit {
   readonly lostStore?: boolean
   /** None to stay alone. */
   readonly network?: NetworkInit
+  readonly blobs?: BlobPolicy
+  readonly blobLimits?: BlobLimits
   readonly name: string
   readonly machine: string
   readonly tell: (event: CollabEvent) => void
@@ -65,6 +67,7 @@ export async function openSession(init: SessionInit): Promise<Session> {
   const { workspace, isRolledBack } = await openOwnWorkspace(init, store, fs)
   opening.defer(() => workspace.stop())
   const teller = new ChangeTeller((limit) => workspace.history({ limit }), init.tell)
+  if (fs === undefined) workspace.blobs.use({ sealed: new NodeChunkFiles(`${init.storeDirectory}/chunks`) })
   const sync = fs === undefined ? undefined : folderSync(init, workspace, fs, { isRolledBack, isLost: isFresh || init.lostStore === true })
   if (sync !== undefined) opening.defer(() => sync.stop())
   opening.defer(() => teller.idle())
@@ -131,10 +134,10 @@ async function openOwnWorkspace(init: SessionInit, store: KvStore, fs: FolderFs 
     isRolledBack = isOurs && marker.session > session
     return fs === undefined || session === 0 || (isOurs && marker.session === session)
   }
-  const { keys, name, machine, network } = init
+  const { keys, name, machine, network, blobLimits = {} } = init
   const transport: WorkspaceInit['transport'] = (privateKey, handlers) =>
     createTransport({ listen: [], peers: [], mdns: false, ...network, privateKey, handlers, crypto: nodeCrypto, discoveryKey: keys.discoveryKey })
-  const workspace = await openWorkspace({ keys, store, name, machine, continuous, ...(network !== undefined && { transport }) })
+  const workspace = await openWorkspace({ keys, store, name, machine, continuous, blobLimits, ...(network !== undefined && { transport }) })
   return { workspace, isRolledBack }
 }
 
@@ -149,7 +152,7 @@ function folderSync(init: SessionInit, workspace: Workspace, fs: FolderFs, { isR
   const marker: Marker = { version: 1, workspace: workspace.id, store: init.storeId, session: workspace.session }
   const mayMeetPeers = init.network !== undefined && (init.network.mdns || init.network.peers.length > 0)
   const joinWaitMs = isRolledBack || isLost ? REJOIN_WAIT_MS : JOIN_WAIT_MS
-  return new FolderSync({ workspace, fs, marker, discardBases: isRolledBack, joinWaitMs: mayMeetPeers ? joinWaitMs : 0 })
+  return new FolderSync({ workspace, fs, marker, blobs: init.blobs ?? {}, discardBases: isRolledBack, joinWaitMs: mayMeetPeers ? joinWaitMs : 0 })
 }
 
 function relayWorkspace({ tell, end }: SessionInit, workspace: Workspace): void {

@@ -16,7 +16,7 @@ const peer = (n: number, synced = true): Peer => ({
 
 function snapshot(peers: readonly Peer[], guard?: string): Snapshot {
   const workspace = { rights: 'write', peers, listening: ['/ip4/127.0.0.1/tcp/1/p2p/A', '/ip4/192.0.2.9/tcp/1/p2p/A'], files: 1204, entries: 9 }
-  return { workspace: workspace as unknown as Status, folder: { files: 1204, skipped: [], dirty: 0, ...(guard !== undefined && { guard }) } }
+  return { workspace: workspace as unknown as Status, folder: { files: 1204, skipped: [], dirty: 0, fetching: 0, ...(guard !== undefined && { guard }) } }
 }
 
 function lines(shown: Snapshot | undefined, view: View = EMPTY_VIEW, columns = 80): readonly string[] {

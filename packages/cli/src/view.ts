@@ -1,10 +1,11 @@
 import type { FolderStatus } from '@collab/folder'
-import type { WorkspaceStatus } from '@collab/core'
+import type { TransferStatus, WorkspaceStatus } from '@collab/core'
 import { changeText } from './event-text.js'
 import { clip, clipMiddle, clockTime, count, duration, paintFor, progressBar, shortPeer } from './format.js'
 import type { Paint } from './format.js'
 import type { CollabEvent } from './json-events.js'
 import { show } from './show.js'
+import { fetchingBar, fetchingText, servingText } from './transfer-text.js'
 
 /** Less than this is over before it could be read. */
 const LONG_WORK = 20
@@ -23,6 +24,7 @@ export interface Heading {
 /** What can be asked at any moment. */
 export interface Snapshot {
   readonly workspace: WorkspaceStatus
+  readonly transfers?: TransferStatus
   readonly folder?: FolderStatus
 }
 
@@ -77,6 +79,7 @@ export function render({ heading, snapshot, view, now, columns, color }: RenderI
     headingLine(heading, paint, width),
     stateLine(snapshot, heading, paint, width),
     ...progressLines(view.progress, now, paint, width),
+    ...transferLines(snapshot, paint, width),
     ...guardLines(snapshot, paint, width),
     ...peerLines(snapshot.workspace, heading, paint, width),
     ...recentLines(view, paint, width),
@@ -111,6 +114,13 @@ function progressLines(progress: Progress | undefined, now: number, paint: Paint
   const eta = rate > 0 ? `, ${Math.round(rate).toLocaleString('en-US')}/s, ${duration((total - done) / rate)} left` : ''
   const text = clip(` ${what} ${done.toLocaleString('en-US')} of ${total.toLocaleString('en-US')}${eta}`, width - 26)
   return [paint.cyan(`  ${progressBar(done, total, 22)}`) + text]
+}
+
+function transferLines({ transfers }: Snapshot, paint: Paint, width: number): readonly string[] {
+  if (transfers === undefined) return []
+  const [fetching, serving] = [fetchingText(transfers), servingText(transfers)]
+  const bar = fetching === undefined ? [] : [paint.cyan(`  ${fetchingBar(transfers)}`) + clip(` ${fetching}`, width - 26)]
+  return serving === undefined ? bar : [...bar, paint.dim(clip(`  ${serving}`, width))]
 }
 
 function guardLines({ folder }: Snapshot, paint: Paint, width: number): readonly string[] {

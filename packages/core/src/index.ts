@@ -1,6 +1,7 @@
 export { isCurrent } from './node/workspace-types.js'
 export type {
   DeletedFile,
+  BlobRef,
   DocVersion,
   HistoryItem,
   LocalChange,
@@ -71,3 +72,16 @@ export type { Topic } from './keys/topic.js'
 export { encodeLink, parseLink } from './keys/link.js'
 export type { TextEdit } from './base/text-diff.js'
 export { applyEdits, diffCost, diffText, looksMachineMade } from './base/text-diff.js'
+export type { BlobId } from './base/ids.js'
+export { parseBlobId } from './base/ids.js'
+export { Bitfield } from './blob/bitfield.js'
+export type { BlobKeys } from './blob/blob-keys.js'
+export type { BlobPlace, PlainFiles } from './blob/blob-place.js'
+export type { ChunkList } from './blob/chunk-list.js'
+export { openChunk, sealChunk } from './blob/seal-chunk.js'
+export type { Item } from './blob/manifest.js'
+export type { Transfer } from './blob/pull-types.js'
+export type { BlobLimits, Blobs, TransferStatus } from './node/blob-types.js'
+export { NodeChunkFiles } from './node/node-chunk-files.js'
+export { ChunkThread } from './node/node-chunk-thread.js'
+export { fromHex, toHex } from './base/bytes.js'

@@ -1,4 +1,5 @@
 import type { KvOp, NodeId, TextState } from '@collab/core'
+import { placeBlobs } from './blob-placing.js'
 import { pushedRing } from './base-row.js'
 import type { BaseRow, BaseText, DirectoryRow, FileRow, WantedText } from './base-row.js'
 import { rebased } from './base-index.js'
@@ -49,10 +50,17 @@ export class Apply {
     for (const step of ORDER) {
       const group = (steps.get(step) ?? []).filter(({ step }) => isPut(step)).sort((a, b) => (a.path < b.path ? -1 : 1))
       if (group.length === 0) continue
-      if (step === 'write') await this.#writeAll(group)
-      else if (step === 'place') await this.#placeAll(group)
+      if (step === 'write' || step === 'place') await this.#putContent(group, step)
       else for (const subject of step === 'remove-directory' ? group.reverse() : group) await this.#putOne(subject, step)
     }
+  }
+
+  async #putContent(group: readonly Subject[], step: 'write' | 'place'): Promise<void> {
+    const { blobs = [], texts = [] } = Object.groupBy(group, ({ entry }) => (entry?.content?.kind === 'blob' ? 'blobs' : 'texts'))
+    await placeBlobs(this.#context, blobs, (path, result) => this.#blocked(path, result))
+    if (texts.length === 0) return
+    if (step === 'write') await this.#writeAll(texts)
+    else await this.#placeAll(texts)
   }
 
   async #putOne(subject: Subject, step: PutStep): Promise<void> {
@@ -126,7 +134,7 @@ export class Apply {
       const { row } = item
       if ('held' in result && result.held !== undefined) held.push(...this.#hold(result.held, row))
       if (result.kind === 'written') rows.push(this.#written(item, result.signature, what))
-      else if (row.agreed === undefined) dropped.push(row.node)
+      else if (row.agreed === undefined && row.blob === undefined) dropped.push(row.node)
       else rows.push({ ...row, wanted: undefined })
       if (result.kind === 'exists' && result.held !== undefined) this.#context.gaps.add(row.path)
       if (result.kind === 'blocked') this.#blocked(row.path, result)
@@ -151,7 +159,7 @@ export class Apply {
     emit('change', { path: row.path, what, from: 'peer' })
     const agreed: BaseText = { version: wanted.version, hash: wanted.hash }
     const ring = row.doc === wanted.doc ? pushedRing(row) : []
-    return { ...row, doc: wanted.doc, agreed, ring, wanted: undefined, signature, racy: isRacy(signature, clock.now()) }
+    return { ...row, doc: wanted.doc, agreed, blob: undefined, ring, wanted: undefined, signature, racy: isRacy(signature, clock.now()) }
   }
 
   async #move({ path, base, entry, disk }: Subject): Promise<void> {

@@ -1,6 +1,6 @@
 import type { KvOp, NodeId, Workspace } from '@collab/core'
 import { decodeRow, encodeRow } from './base-row.js'
-import type { BaseRow } from './base-row.js'
+import type { BaseRow, FileRow } from './base-row.js'
 import type { RelPath } from './rel-path.js'
 
 const TABLE = 'folder_base'
@@ -17,6 +17,7 @@ export class BaseIndex {
   readonly #byNode = new Map<NodeId, BaseRow>()
   readonly #byPath = new Map<string, BaseRow>()
   readonly #byInode = new Map<bigint, BaseRow>()
+  readonly #byBlob = new Map<string, Set<FileRow>>()
   /** Directory -> all rows below it, however deep. */
   readonly #below = new Map<string, Set<BaseRow>>()
   /** Where the file system takes several spellings for one: folded path -> row. */
@@ -40,6 +41,7 @@ export class BaseIndex {
     this.#byNode.clear()
     this.#byPath.clear()
     this.#byInode.clear()
+    this.#byBlob.clear()
     this.#below.clear()
     this.#byFold.clear()
     this.#files = 0
@@ -77,6 +79,11 @@ export class BaseIndex {
       if (row !== undefined && row.path !== part) return row
     }
     return undefined
+  }
+
+  /** Files that held this blob when last seen. */
+  ofBlob(blob: string): Iterable<FileRow> {
+    return this.#byBlob.get(blob) ?? []
   }
 
   all(): IterableIterator<BaseRow> {
@@ -122,6 +129,7 @@ export class BaseIndex {
     if (row.type !== 'file') return
     this.#files++
     if (row.signature !== undefined) this.#byInode.set(row.signature.ino, row)
+    if (row.blob !== undefined) this.#byBlob.set(row.blob.blob, (this.#byBlob.get(row.blob.blob) ?? new Set()).add(row))
   }
 
   #drop(node: NodeId): boolean {
@@ -137,6 +145,11 @@ export class BaseIndex {
     const folded = this.#fold(row.path)
     if (this.#byFold.get(folded) === row) this.#byFold.delete(folded)
     if (row.type === 'file') this.#files--
+    if (row.type === 'file' && row.blob !== undefined) {
+      const same = this.#byBlob.get(row.blob.blob)
+      same?.delete(row)
+      if (same?.size === 0) this.#byBlob.delete(row.blob.blob)
+    }
     if (row.type === 'file' && row.signature !== undefined && this.#byInode.get(row.signature.ino) === row) {
       this.#byInode.delete(row.signature.ino)
     }

@@ -1,4 +1,4 @@
-import type { DocId, DocVersion, NodeId } from '@collab/core'
+import type { BlobId, BlobRef, DocId, DocVersion, NodeId } from '@collab/core'
 import type { RelPath } from './rel-path.js'
 import type { Signature } from './signature.js'
 
@@ -39,6 +39,8 @@ export interface FileRow {
   /** Recorded before the disk is touched: after a crash a file equal to it is ours. */
   readonly wanted: WantedText | undefined
   readonly ignored: boolean
+  /** What they agreed on where it is not text; then there is no document and no text. */
+  readonly blob?: BlobRef | undefined
 }
 
 /** What disk and workspace last agreed on for one node. */
@@ -70,7 +72,8 @@ export function encodeRow(row: BaseRow): Uint8Array {
           row.executable,
           row.ring.map(packText),
           row.wanted === undefined ? null : [row.wanted.doc, ...packText(row.wanted)],
-          row.ignored
+          row.ignored,
+          row.blob === undefined ? null : [row.blob.blob, row.blob.size]
         ]
   return encoder.encode(JSON.stringify(fields))
 }
@@ -84,7 +87,7 @@ export function decodeRow(key: string, bytes: Uint8Array): BaseRow {
     const [, , path, ignored] = fields as [number, string, RelPath, boolean]
     return { type: 'directory', path, node, ignored }
   }
-  const [, , path, doc, agreed, signature, racy, executable, ring, wanted, ignored] = fields as PackedFile
+  const [, , path, doc, agreed, signature, racy, executable, ring, wanted, ignored, blob] = fields as PackedFile
   return {
     type: 'file',
     path,
@@ -96,7 +99,8 @@ export function decodeRow(key: string, bytes: Uint8Array): BaseRow {
     executable,
     ring: ring.map(unpackText),
     wanted: wanted === null ? undefined : { doc: wanted[0] as DocId, ...unpackText([wanted[1], wanted[2], wanted[3]]) },
-    ignored
+    ignored,
+    ...(blob != null && { blob: { blob: blob[0] as BlobId, size: blob[1] } })
   }
 }
 
@@ -113,7 +117,9 @@ type PackedFile = [
   executable: boolean,
   ring: PackedText[],
   wanted: [doc: string, ...PackedText] | null,
-  ignored: boolean
+  ignored: boolean,
+  /** Missing in rows of before there were any. */
+  blob?: [blob: string, size: number] | null
 ]
 
 const encoder = new TextEncoder()

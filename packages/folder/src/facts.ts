@@ -1,6 +1,7 @@
 import { diffCost, diffText, mergeLines, shareMostLines } from '@collab/core'
-import type { DocId, NodeId, TextState, TreeEntry } from '@collab/core'
+import type { BlobRef, DocId, NodeId, TextState, TreeEntry } from '@collab/core'
 import type { BaseRow, FileRow } from './base-row.js'
+import { blobSide, holds } from './blob-facts.js'
 import type { FolderContext } from './folder-context.js'
 import { ABSENT_MS } from './absence.js'
 import { lookOnce, placementProblem } from './folder-context.js'
@@ -12,7 +13,7 @@ import { readOnlyStep } from './read-only.js'
 import type { RelPath } from './rel-path.js'
 import { equalSignature, isRacy } from './signature.js'
 import type { Signature } from './signature.js'
-import { decodeText, hashBytes, hashText, tooLarge } from './text-content.js'
+import { decodeText, hashBytes, hashText } from './text-content.js'
 
 /** How long a file that we read or wrote is not read again while its signature stays the same: less than until it is verified. */
 const JUST_MS = 5_000
@@ -26,6 +27,8 @@ export interface DiskText {
   readonly racy: boolean
   /** Undefined where the signature alone shows that it is the base's. */
   readonly content: { readonly text: string; readonly hash: string } | undefined
+  /** What it is where it is not text. */
+  readonly blob?: BlobRef
 }
 
 /** One path with all that is known about it, and the step that follows. */
@@ -80,10 +83,21 @@ export async function gather(context: FolderContext, path: RelPath): Promise<Gat
   if ('retryAfterMs' in disk) return { path, retryAfterMs: disk.retryAfterMs }
   const document = await documentSide(context, path, base, entry, disk, problem)
   const fact = base === undefined && disk.text?.content !== undefined ? comparedToDocument(disk, document.live) : disk.fact
-  const step = plan(baseFact(base), fact, document.fact)
+  const planned = plan(baseFact(base), fact, document.fact)
+  const step = entry === undefined || mayPut(context, path, planned, base, entry) ? planned : 'nothing'
   const reason = disk.reason ?? document.reason
   const final = context.workspace.rights === 'write' ? step : readOnlyStep(step)
   return { path, step: final, base, entry, disk: disk.text, live: document.live, reason: reason ?? readOnlyReason(step, final) }
+}
+
+/** Whether what a step puts on the disk is here, and what it takes away is somewhere else too. */
+function mayPut(context: FolderContext, path: RelPath, step: Step, base: BaseRow | undefined, entry: TreeEntry): boolean {
+  if (step !== 'write' && step !== 'place') {
+    if (step !== 'move') context.blobs.settled(path)
+    return true
+  }
+  const old = base?.type === 'file' ? base.blob?.blob : undefined
+  return context.blobs.ready(path, entry) && (old === undefined || !context.blobs.isLastCopy(path, entry.node, old))
 }
 
 function readOnlyReason(step: Step, final: Step): string | undefined {
@@ -115,7 +129,7 @@ async function diskSide(
       break
   }
   const row = base?.type === 'file' ? base : undefined
-  const isKnown = row?.agreed !== undefined && row.signature !== undefined && equalSignature(row.signature, fact.signature)
+  const isKnown = row !== undefined && (row.agreed ?? row.blob) !== undefined && row.signature !== undefined && equalSignature(row.signature, fact.signature)
   if (isKnown && (!row.racy || wasJustVerified(context, path))) {
     const text = { signature: fact.signature, executable: fact.executable, racy: row.racy, content: undefined }
     return { fact: { type: 'file', content: 'base', executable: fact.executable }, text }
@@ -140,8 +154,12 @@ async function readSide(
 ): Promise<DiskSide | { retryAfterMs: number }> {
   const lookedAt = context.clock.now()
   const result = await context.fs.read(path, lastRead(context, row))
+  if (result.kind === 'too-large') return blobSide(context, path, result, row, entry)
   if (result.kind !== 'stable') return unreadSide(result)
   const decoded = decodeText(result.bytes)
+  const blob = 'reason' in decoded || row?.blob !== undefined || entry?.content?.kind === 'blob' ? blobSide(context, path, result, row, entry) : undefined
+  // A text in the place of other content is text, unless it is that very content.
+  if (blob !== undefined && ('reason' in decoded || 'retryAfterMs' in blob || isMet(blob.fact))) return blob
   if ('reason' in decoded) return foreign(decoded.reason)
   const content = { text: decoded.text, hash: hashBytes(result.bytes) }
   const racy = isRacy(result.signature, lookedAt)
@@ -151,6 +169,10 @@ async function readSide(
   return { fact: { type: 'file', content: same, executable: result.executable }, text }
 }
 
+function isMet(fact: DiskFact): boolean {
+  return fact.type === 'file' && (fact.content === 'base' || fact.content === 'document')
+}
+
 function lastRead({ texts }: FolderContext, row: FileRow | undefined): ReadOptions {
   if (row?.agreed === undefined) return {}
   const { doc, agreed, signature } = row
@@ -158,7 +180,7 @@ function lastRead({ texts }: FolderContext, row: FileRow | undefined): ReadOptio
   return { last: { content, hash: agreed.hash, ...(signature === undefined ? {} : { signature }) } }
 }
 
-function unreadSide(result: Exclude<ReadResult, { kind: 'stable' }>): DiskSide | { retryAfterMs: number } {
+function unreadSide(result: Exclude<ReadResult, { kind: 'stable' | 'too-large' }>): DiskSide | { retryAfterMs: number } {
   switch (result.kind) {
     case 'unstable':
       return { retryAfterMs: result.retryAfterMs }
@@ -168,8 +190,6 @@ function unreadSide(result: Exclude<ReadResult, { kind: 'stable' }>): DiskSide |
       return result.what === 'directory' ? { fact: { type: 'directory' } } : foreign(`a ${result.what}`)
     case 'unreadable':
       return foreign(result.reason)
-    case 'too-large':
-      return foreign(tooLarge(result.size))
   }
 }
 
@@ -227,7 +247,13 @@ async function documentSide(
     const gone = base !== undefined && disk.fact.type !== 'directory'
     return { fact: { type: 'directory', moved, occupied: gone && isOccupied(context, path, entry) }, ...blocked }
   }
-  if (entry.content?.kind !== 'text') return { fact: { type: 'foreign' }, reason: 'not text: other files are not synced yet' }
+  if (entry.content?.kind === 'blob') {
+    const same = base?.type === 'file' && holds(entry, base.blob?.blob)
+    const refusal = same ? undefined : context.blobs.refusal(entry.content.size)
+    if (refusal !== undefined) return { fact: { type: 'foreign' }, reason: refusal }
+    return { fact: { type: 'file', moved, content: same ? 'base' : 'changed', executable: entry.executable }, ...blocked }
+  }
+  if (entry.content === undefined) return { fact: { type: 'foreign' }, reason: 'its content is not known' }
   const file = await liveFile(context, base?.type === 'file' ? base : undefined, entry, entry.content.doc, disk)
   return { fact: { type: 'file', moved, content: file.content, executable: entry.executable }, ...file.live, ...blocked }
 }

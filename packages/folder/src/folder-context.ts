@@ -3,6 +3,7 @@ import type { Clock, Logger, NodeId, TextChange, Workspace } from '@collab/core'
 import type { BaseIndex } from './base-index.js'
 import type { DirtySet } from './dirty-set.js'
 import type { EmitFolderEvent } from './folder-events.js'
+import type { FolderBlobs } from './folder-blobs.js'
 import type { FolderFs } from './folder-fs.js'
 import type { HeldBases } from './held-bases.js'
 import type { IgnoreRules } from './ignore.js'
@@ -25,6 +26,7 @@ export interface FolderContext {
   readonly index: BaseIndex
   readonly texts: BaseTexts
   readonly held: HeldBases
+  readonly blobs: FolderBlobs
   readonly dirty: DirtySet<RelPath>
   readonly skipped: SkippedPaths
   readonly stale: StaleTexts

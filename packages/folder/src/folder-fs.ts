@@ -97,6 +97,24 @@ export interface PlaceItem {
   readonly executable: boolean
 }
 
+export interface OpenFile {
+  readonly fd: number
+  readonly signature: Signature
+  /** All `size` bytes from `at` on; undefined when the file is shorter. */
+  read(at: number, size: number): Promise<Uint8Array | undefined>
+  /** Whether nothing was written since it was opened, and its path still leads to it. */
+  isSame(): boolean
+  close(): void
+}
+
+export interface OpenPart {
+  readonly fd: number
+  readonly isNew: boolean
+  read(at: number, size: number): Promise<Uint8Array | undefined>
+  write(at: number, bytes: Uint8Array): Promise<void>
+  close(): void
+}
+
 /** Look again, nothing more: of a directory, at everything known below it too. */
 export type Hint =
   | { readonly paths: readonly RelPath[] }
@@ -155,8 +173,17 @@ export interface FolderFs {
   /** One directory without rules; undefined when it is not a directory that can be listed. */
   list(directory: RelPath | ''): Listing | undefined
   read(path: RelPath, options?: ReadOptions): Promise<ReadResult>
-  /** Puts `bytes` at `path`; durable when it resolves. Missing parents are made when nothing was expected there. */
-  replace(path: RelPath, bytes: Uint8Array, options: ReplaceOptions): Promise<ReplaceResult>
+  /**
+   * Opens a file for reading, and says at any time whether it is still what it was; undefined when it is no regular
+   * file. The caller closes it.
+   */
+  open(path: RelPath): OpenFile | undefined
+  /** Opens or makes a file of `size` in `.collab/temp`, to be put together in any order; it is kept over a restart. */
+  openPart(name: string, size: number): OpenPart
+  dropPart(name: string): void
+  parts(): readonly string[]
+  /** Puts `content` at `path`: bytes, or a part that is whole; durable when it resolves. Missing parents are made when nothing was expected there. */
+  replace(path: RelPath, content: Uint8Array | { readonly part: string }, options: ReplaceOptions): Promise<ReplaceResult>
   /** Many new files, in parallel batches; missing parents are made. Results in the order of `items`. */
   placeMany(items: readonly PlaceItem[]): Promise<ReplaceResult[]>
   /** Moves the file into the trash. */

@@ -4,6 +4,8 @@ import { Apply } from './apply.js'
 import { BaseIndex } from './base-index.js'
 import { DeletionBrake } from './deletion-brake.js'
 import { DirtySet } from './dirty-set.js'
+import { FolderBlobs } from './folder-blobs.js'
+import type { BlobPolicy } from './folder-blobs.js'
 import type { FolderContext } from './folder-context.js'
 import { foldOf, markText, markTree } from './folder-context.js'
 import type { FolderEvents } from './folder-events.js'
@@ -33,6 +35,8 @@ export interface FolderSyncInit {
   readonly discardBases?: boolean
   /** Longest wait for peers before files that only this folder has are added to a workspace joined for the first time. @default 3000 */
   readonly joinWaitMs?: number
+  /** What is synced of files that are not text. @default all of them */
+  readonly blobs?: BlobPolicy
   /** Time between two listings of the whole folder while idle: the net under the watcher. @default 60000 */
   readonly scanIntervalMs?: number
   /** @default the system's clock */
@@ -47,6 +51,8 @@ export interface FolderStatus {
   readonly skipped: readonly { readonly path: string; readonly reason: string }[]
   /** Paths that wait to be looked at, and one for the work under way; 0 when all is at rest. */
   readonly dirty: number
+  /** Files whose content is on its way. */
+  readonly fetching: number
   /** What waits for `confirm`. */
   readonly guard?: string
 }
@@ -90,15 +96,18 @@ export class FolderSync {
     this.#clock = init.clock ?? systemClock
     this.#logger = init.logger ?? silentLogger
     this.#emitter = new Emitter((error) => this.#logger.warn('a listener failed', { reason: errorMessage(error) }))
+    const index = new BaseIndex(workspace.rows, { fold: foldOf(fs), onRacy: (path) => this.#context.dirty.add(path, VERIFY_MS, true) })
+    const mark = (path: RelPath): void => this.#context.dirty.add(path)
     this.#context = {
       workspace,
       fs,
       clock: this.#clock,
       logger: this.#logger,
       emit: (name, payload) => this.#emitter.emit(name, payload),
-      index: new BaseIndex(workspace.rows, { fold: foldOf(fs), onRacy: (path) => this.#context.dirty.add(path, VERIFY_MS, true) }),
+      index,
       texts: new BaseTexts(workspace),
       held: new HeldBases(workspace.rows),
+      blobs: new FolderBlobs({ workspace, fs, index, clock: this.#clock, policy: init.blobs ?? {}, mark }),
       dirty: new DirtySet<RelPath>(this.#clock, () => this.#wake()),
       skipped: new SkippedPaths((path, reason) => this.#emitter.emit('skipped', { path, reason })),
       stale: new StaleTexts(),
@@ -136,6 +145,7 @@ export class FolderSync {
    */
   async start(): Promise<void> {
     const { workspace, fs, index, held } = this.#context
+    this.#context.blobs.start()
     this.#undo.push(fs.onHeldChange((change) => this.#onHeldChange(change)))
     await index.load()
     if (this.#init.discardBases === true) await index.clear()
@@ -169,6 +179,7 @@ export class FolderSync {
     this.#cancelScan()
     this.#cancelPurge()
     this.#cancelRetry()
+    await this.#context.blobs.stop()
     await this.#lookout.end()
     await this.#working
     this.#settle()
@@ -217,7 +228,7 @@ export class FolderSync {
   status(): FolderStatus {
     const { index, skipped, dirty } = this.#context
     const stops = [this.#root.stopped, ...this.#brakes.map(({ stop }) => stop)].flatMap((stop) => stop?.message ?? [])
-    const status = { files: index.files, skipped: skipped.list(), dirty: dirty.waiting + Number(this.#working !== undefined) }
+    const status = { files: index.files, skipped: skipped.list(), dirty: dirty.waiting + Number(this.#working !== undefined), fetching: this.#context.blobs.waiting }
     return stops.length === 0 ? status : { ...status, guard: stops.join('\n') }
   }
 
@@ -244,6 +255,7 @@ export class FolderSync {
   /** Lets go of what was kept aside too long, now and once a day. */
   #purge(): void {
     this.#context.fs.purge().catch((error: unknown) => this.#logger.warn('the trash could not be purged', { reason: errorMessage(error) }))
+    this.#context.blobs.sweep().catch((error: unknown) => this.#logger.warn('what nobody wants could not be deleted', { reason: errorMessage(error) }))
     this.#cancelPurge = this.#clock.after(PURGE_MS, () => this.#purge())
   }
 

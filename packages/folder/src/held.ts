@@ -133,6 +133,6 @@ export class HeldInodes {
     this.#held.delete(item.id)
     const state = this.#init.trash.stateOf(item.id)
     const known = state !== undefined && sameContentState(state, item.note.seen)
-    if (known && item.note.why === 'replaced' && !item.note.changed) this.#init.trash.drop(item.id)
+    if (known && item.note.why === 'replaced' && !item.note.changed && item.note.keep !== true) this.#init.trash.drop(item.id)
   }
 }

@@ -17,3 +17,4 @@ export { NotResolvableError, listConflicts, listLocalEdits, mergeConflict, readC
 export type { ConflictItem, ConflictTexts, Keep } from './conflicts.js'
 export { IGNORE_FILE } from './ignore.js'
 export const version = '0.1.0'
+export type { BlobPolicy } from './folder-blobs.js'

@@ -1,6 +1,7 @@
 import { applyEdits, diffCost, diffText, looksMachineMade, mergeLines } from '@collab/core'
 import type { DocVersion, KvOp, LocalChange, LocalResult, NodeId, SeenFile } from '@collab/core'
 import type { BaseRow, BaseText, FileRow } from './base-row.js'
+import { createBlob, setContent } from './blob-ingest.js'
 import { bestBase } from './best-base.js'
 import type { BaseCandidate } from './best-base.js'
 import type { Subject } from './facts.js'
@@ -23,7 +24,7 @@ const MAX_ATTEMPTS = 3
 const BEGINNING: DocVersion = { upTo: 0, plus: [] }
 
 /** One change for the workspace, and what becomes of the base when it is durable. */
-interface Taking {
+export interface Taking {
   readonly path: RelPath
   readonly change: LocalChange
   readonly units: number
@@ -112,7 +113,9 @@ export class Ingest {
     }
   }
 
-  #createFile({ path, disk }: Subject): Taking | undefined {
+  #createFile(subject: Subject): Taking | undefined {
+    const { path, disk } = subject
+    if (disk?.blob !== undefined) return createBlob(subject)
     if (disk?.content === undefined) return undefined
     const { content, signature, racy, executable } = disk
     const row = ({ node, doc, version }: LocalResult): BaseRow | undefined => {
@@ -149,7 +152,9 @@ export class Ingest {
     }
   }
 
-  async #edit({ path, base, disk }: Subject): Promise<Taking | undefined> {
+  async #edit(subject: Subject): Promise<Taking | undefined> {
+    const { path, base, disk } = subject
+    if (disk?.blob !== undefined || (base?.type === 'file' && base.blob !== undefined)) return setContent(subject)
     if (base?.type !== 'file' || base.agreed === undefined || disk?.content === undefined) return undefined
     const { content, signature, racy } = disk
     const best = await this.#best(content.text, { doc: base.doc, agreed: base.agreed, ring: base.ring }, path, this.#context.gaps.has(path))
@@ -210,7 +215,9 @@ export class Ingest {
   /** What this folder held of a row's file: whatever a peer sent meanwhile is not deleted with it. */
   #seen(row: BaseRow): readonly [NodeId, SeenFile | undefined] {
     const node = this.#context.workspace.tree.get(row.node)?.node ?? row.node
-    return [node, row.type === 'file' && row.agreed !== undefined ? { doc: row.doc, version: row.agreed.version } : undefined]
+    if (row.type !== 'file') return [node, undefined]
+    if (row.blob !== undefined) return [node, { blob: row.blob.blob }]
+    return [node, row.agreed === undefined ? undefined : { doc: row.doc, version: row.agreed.version }]
   }
 
   #setMode({ path, base, entry, disk }: Subject): Taking | undefined {

@@ -1,5 +1,8 @@
 import { checkPath, isCurrent } from '@collab/core'
+import type { TreeEntry } from '@collab/core'
+import type { FileRow } from './base-row.js'
 import { STALE_SAVE_MS } from './best-base.js'
+import { holds } from './blob-facts.js'
 import type { FolderContext } from './folder-context.js'
 import { isIgnored } from './folder-context.js'
 import type { Hint, Listing } from './folder-fs.js'
@@ -148,7 +151,7 @@ export class Lookout {
     await this.#markTexts()
     for (const row of index.all()) {
       const entry = workspace.tree.get(row.node)
-      const text = row.type === 'file' && (this.#context.stale.has(row.node) || row.executable !== entry?.executable)
+      const text = row.type === 'file' && (this.#context.stale.has(row.node) || row.executable !== entry?.executable || isOther(row, entry))
       if (entry?.path !== row.path || entry.node !== row.node || text) paths.push(row.path)
     }
     for (const entry of workspace.tree.entries()) {
@@ -163,7 +166,7 @@ export class Lookout {
   /** Documents that changed since their base was recorded. */
   async #markTexts(): Promise<void> {
     const { index, workspace, stale } = this.#context
-    const files = [...index.all()].filter((row) => row.type === 'file')
+    const files = [...index.all()].filter((row) => row.type === 'file').filter(({ blob }) => blob === undefined)
     const counts = await workspace.countChanges(files.map(({ doc }) => doc))
     for (const [at, { node, agreed }] of files.entries()) {
       const changes = counts[at] ?? Infinity
@@ -182,4 +185,9 @@ export class Lookout {
       }
     }
   }
+}
+
+/** Whether the workspace shows another content than the disk had, where either is not text. */
+function isOther(row: FileRow, entry: TreeEntry | undefined): boolean {
+  return entry?.content?.kind === 'blob' ? !holds(entry, row.blob?.blob) : row.blob !== undefined
 }

@@ -1,6 +1,7 @@
 import { chmodSync, closeSync, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, realpathSync, renameSync, unlinkSync } from 'node:fs'
 import type { Clock, Logger, Unsubscribe } from '@collab/core'
 import { CollabError } from '@collab/core'
+import { dropPart, listParts, openFile, openPart } from './blob-disk.js'
 import { diskReason, errorCode, forgetAnchors, openAnchor } from './anchor.js'
 import { lookAtPath } from './disk-fact.js'
 import { ExactNames } from './exact-names.js'
@@ -24,7 +25,7 @@ import { STUCK_REASON, StuckPaths } from './stuck.js'
 import { TEMP_DIRECTORY, TRASH_DIRECTORY, Trash } from './trash.js'
 import { startWatch } from './watch.js'
 import type { Watcher } from './watch.js'
-import type { DiskContext } from './write.js'
+import type { Content, DiskContext } from './write.js'
 import { replaceFile, syncParents, tempAnchor } from './write.js'
 
 /** The folder cannot be used as one. */
@@ -150,8 +151,24 @@ class NodeFolderFs implements FolderFs {
     return this.#reader.read(path, options)
   }
 
-  replace(path: RelPath, bytes: Uint8Array, options: ReplaceOptions) {
-    return replaceFile(this.#context, path, bytes, options)
+  open(path: RelPath) {
+    return openFile(this.#context, path)
+  }
+
+  openPart(name: string, size: number) {
+    return openPart(this.#context, name, size)
+  }
+
+  dropPart(name: string) {
+    dropPart(this.#context, name)
+  }
+
+  parts() {
+    return listParts(this.#context)
+  }
+
+  replace(path: RelPath, content: Content, options: ReplaceOptions) {
+    return replaceFile(this.#context, path, content, options)
   }
 
   placeMany(items: readonly PlaceItem[]) {

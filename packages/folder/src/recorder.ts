@@ -1,6 +1,7 @@
 import type { NodeId } from '@collab/core'
 import type { BaseRow, FileRow } from './base-row.js'
 import { pushedRing } from './base-row.js'
+import { blobRow } from './blob-placing.js'
 import type { Subject } from './facts.js'
 import type { FolderContext } from './folder-context.js'
 import type { RelPath } from './rel-path.js'
@@ -96,13 +97,14 @@ export class Recorder {
 function adopted({ path, base, entry, disk, live }: Subject): BaseRow | undefined {
   if (entry === undefined) return undefined
   if (entry.type === 'directory') return { type: 'directory', path, node: entry.node, ignored: false }
-  if (disk === undefined || entry.content?.kind !== 'text') return undefined
+  if (disk === undefined || entry.content === undefined) return undefined
   const { signature, racy, executable } = disk
   const known = base?.type === 'file' ? base : undefined
+  if (disk.blob !== undefined) return blobRow({ path, node: entry.node }, disk.blob, { ...disk, executable: known?.executable ?? (executable && entry.executable) })
   if (known !== undefined && (disk.content === undefined || disk.content.hash === known.agreed?.hash)) {
     return { ...known, executable, signature, racy }
   }
-  if (live === undefined || disk.content === undefined) return undefined
+  if (live === undefined || disk.content === undefined || entry.content.kind !== 'text') return undefined
   return {
     type: 'file',
     path,

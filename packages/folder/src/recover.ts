@@ -3,6 +3,7 @@ import { checkPath, errorMessage } from '@collab/core'
 import type { Logger } from '@collab/core'
 import { lookAt, lookAtPath } from './disk-fact.js'
 import type { RecoverReport } from './folder-fs.js'
+import { partOf } from './part-name.js'
 import type { RelPath } from './rel-path.js'
 import { bringBack, dropSecondName } from './relocate.js'
 import { sameContentState } from './signature.js'
@@ -33,7 +34,8 @@ export async function recover(context: DiskContext, logger: Logger): Promise<Rec
 
 function clearTemporary(context: DiskContext): number {
   using temps = tempAnchor(context.root)
-  const names = readdirSync(temps.at)
+  // What was fetched of a file is gone on with.
+  const names = readdirSync(temps.at).filter((name) => partOf(name) === undefined)
   for (const name of names) unlinkSync(temps.entry(name))
   return names.length
 }

@@ -31,6 +31,8 @@ export interface TrashNote {
   readonly seen: Signature
   /** It got news after it was moved aside. */
   readonly changed: boolean
+  /** It stays for as long as removed files do: nothing else keeps what it held. */
+  readonly keep?: boolean
 }
 
 /**

@@ -1,8 +1,9 @@
 import type { BigIntStats } from 'node:fs'
-import { closeSync, fchmodSync, fchownSync, fstatSync, lstatSync, renameSync, unlinkSync } from 'node:fs'
+import { closeSync, constants, fchmodSync, fchownSync, fstatSync, lstatSync, openSync, renameSync, unlinkSync } from 'node:fs'
 import type { Clock } from '@collab/core'
 import type { Anchor } from './anchor.js'
 import { diskReason, errorCode, makeAnchor, openAnchor } from './anchor.js'
+import { partEntry } from './part-name.js'
 import { signatureOf } from './disk-fact.js'
 import { linkNew, moveBack, syncAndClose, syncDirectory, unlinkIfThere, writeNew } from './durable.js'
 import type { Blocked, HeldId, ReplaceOptions, ReplaceResult } from './folder-fs.js'
@@ -40,17 +41,17 @@ export function tempAnchor(root: string): Anchor {
 }
 
 /** Puts a new content at a path; see `FolderFs.replace`. */
-export async function replaceFile(context: DiskContext, path: RelPath, bytes: Uint8Array, options: ReplaceOptions): Promise<ReplaceResult> {
+export async function replaceFile(context: DiskContext, path: RelPath, content: Content, options: ReplaceOptions): Promise<ReplaceResult> {
   try {
-    if (options.expect === 'absent') return await placeFile(context, path, bytes, options.executable)
-    return await swapFile(context, path, bytes, options, options.expect)
+    if (options.expect === 'absent') return await placeFile(context, path, content, options.executable)
+    return await swapFile(context, path, content, options, options.expect)
   } catch (error) {
     return blocked(error)
   }
 }
 
-async function placeFile(context: DiskContext, path: RelPath, bytes: Uint8Array, executable: boolean): Promise<ReplaceResult> {
-  const temp = await writeTemp(context, bytes, { mode: modeOf(context, undefined, executable) })
+async function placeFile(context: DiskContext, path: RelPath, content: Content, executable: boolean): Promise<ReplaceResult> {
+  const temp = await makeTemp(context, content, { mode: modeOf(context, undefined, executable) })
   try {
     using temps = tempAnchor(context.root)
     const placed = placeTemp(context, temps, path, temp)
@@ -91,17 +92,20 @@ function openOrMake(root: string, names: readonly string[]): Anchor {
 async function swapFile(
   context: DiskContext,
   path: RelPath,
-  bytes: Uint8Array,
+  content: Content,
   options: ReplaceOptions,
   expect: Signature
 ): Promise<ReplaceResult> {
   const before = statsAt(context, path)
   if (before === undefined || !equalSignature(signatureOf(before), expect)) return { kind: 'changed' }
   const id = context.trash.newId()
-  const tempId = context.trash.newId()
-  const note: TrashNote = { path, why: 'replaced', at: context.clock.now(), seen: expect, changed: false, temp: tempId }
+  const isPart = 'part' in content
+  const tempId = isPart ? partEntry(content.part) : context.trash.newId()
+  // The log keeps every text, and nothing else keeps what other content was.
+  const keep = isPart ? { keep: true } : {}
+  const note: TrashNote = { path, why: 'replaced', at: context.clock.now(), seen: expect, changed: false, temp: tempId, ...keep }
   const model = options.keepMode === false ? undefined : before
-  const temp = await prepareSwap(context, id, note, bytes, {
+  const temp = await prepareSwap(context, id, note, content, {
     id: tempId,
     mode: modeOf(context, model, options.executable),
     ...(model && { owner: model })
@@ -134,8 +138,8 @@ function putBackLater(context: DiskContext, id: HeldId, note: TrashNote): void {
 }
 
 /** The new file and the note, both durable, or neither. */
-async function prepareSwap(context: DiskContext, id: HeldId, note: TrashNote, bytes: Uint8Array, options: TempOptions): Promise<Temp> {
-  const writing = writeTemp(context, bytes, options)
+async function prepareSwap(context: DiskContext, id: HeldId, note: TrashNote, content: Content, options: TempOptions): Promise<Temp> {
+  const writing = makeTemp(context, content, options)
   writing.catch(() => undefined)
   try {
     await context.trash.begin(id, note)
@@ -228,6 +232,8 @@ export function statsAt(context: DiskContext, path: RelPath): BigIntStats | unde
 export interface Temp {
   readonly id: string
   readonly signature: Signature
+  /** It stays when it could not be placed. */
+  readonly keep?: true
 }
 
 export interface TempOptions {
@@ -238,7 +244,31 @@ export interface TempOptions {
   readonly owner?: { readonly uid: bigint; readonly gid: bigint }
 }
 
-export async function writeTemp(context: DiskContext, bytes: Uint8Array, options: TempOptions): Promise<Temp> {
+/** A new content: bytes, or a part in `.collab/temp` that is whole. */
+export type Content = Uint8Array | { readonly part: string }
+
+function makeTemp(context: DiskContext, content: Content, options: TempOptions): Promise<Temp> {
+  return 'part' in content ? adoptPart(context, content.part, options) : writeTemp(context, content, options)
+}
+
+/** Makes a part durable, with the permissions that it is to have. */
+async function adoptPart(context: DiskContext, part: string, options: TempOptions): Promise<Temp> {
+  using temps = tempAnchor(context.root)
+  const id = partEntry(part)
+  const fd = openSync(temps.entry(id), constants.O_RDWR | (constants.O_NOFOLLOW ?? 0))
+  try {
+    if (options.owner !== undefined) giveTo(fd, options.owner)
+    fchmodSync(fd, options.mode)
+  } catch (error) {
+    closeSync(fd)
+    throw error
+  }
+  const signature = signatureOf(fstatSync(fd, { bigint: true }))
+  await syncAndClose(fd)
+  return { id, signature, keep: true }
+}
+
+async function writeTemp(context: DiskContext, bytes: Uint8Array, options: TempOptions): Promise<Temp> {
   using temps = tempAnchor(context.root)
   const { temp, fd } = startTemp(context, temps, bytes, options)
   try {
@@ -266,6 +296,7 @@ export function startTemp(context: DiskContext, temps: Anchor, bytes: Uint8Array
 }
 
 export function dropTemp(context: DiskContext, temp: Temp): void {
+  if (temp.keep === true) return
   try {
     using temps = tempAnchor(context.root)
     unlinkIfThere(temps.entry(temp.id))

@@ -9,6 +9,7 @@ import type { Paint } from '../format.js'
 import { show } from '../show.js'
 import type { StoreRecord } from '../store-record.js'
 import type { System } from '../system.js'
+import { fetchingText, servingText } from '../transfer-text.js'
 
 interface StoreStatus {
   readonly record: StoreRecord
@@ -85,12 +86,13 @@ function stateText({ running, status }: StoreStatus, paint: Paint): string {
   return synced ? paint.green(`in sync with ${count(peers.length, 'peer')}`) : paint.cyan(`syncing with ${count(peers.length, 'peer')}`)
 }
 
-function detailLines({ workspace, folder }: StatusAnswer, paint: Paint): readonly string[] {
+function detailLines({ workspace, folder, transfers }: StatusAnswer, paint: Paint): readonly string[] {
   const { rights, files, entries, voids, forks, listening } = workspace
   const lines = [`${rights} rights, ${rights === 'blind' ? '' : `${count(files, 'file')}, `}${count(entries, 'entry', 'entries')}`]
   if (voids > 0) lines.push(`${count(voids, 'change')} of others broke the rules and ${voids === 1 ? 'is' : 'are'} not applied`)
   if (forks > 0) lines.push(`${count(forks, 'log')} with two continuations; both are kept`)
   for (const address of listening) lines.push(paint.dim(`listening on ${show(address)}`))
+  for (const text of transfers === undefined ? [] : [fetchingText(transfers), servingText(transfers)]) if (text !== undefined) lines.push(paint.cyan(text))
   for (const { path, reason } of folder?.skipped ?? []) lines.push(paint.dim(`not synced: ${show(path)} (${show(reason)})`))
   for (const line of folder?.guard?.split('\n') ?? []) lines.push(paint.red(`waits for confirmation: ${show(line)}`))
   return lines

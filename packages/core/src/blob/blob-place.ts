@@ -16,6 +16,8 @@ export interface BlobPlace {
   write(list: ChunkList, index: number, sealed: Uint8Array): Promise<boolean>
   /** All chunks are here. */
   finish(blob: BlobId): Promise<void>
+  /** Nobody wants it any more: what was fetched of it may go. */
+  drop(blob: BlobId): Promise<void>
 }
 
 /** Content in the clear, as files are made of it. */
@@ -26,6 +28,7 @@ export interface PlainFiles {
   read(list: ChunkList, at: number, size: number): Promise<Uint8Array | undefined>
   write(list: ChunkList, index: number, plain: Uint8Array): Promise<void>
   finish(blob: BlobId): Promise<void>
+  drop(blob: BlobId): Promise<void>
 }
 
 /** Files on the disk as a place of sealed chunks: sealed when read, opened when written. */
@@ -43,6 +46,7 @@ export function placeOfFiles(crypto: Crypto, keys: BlobKeys, files: PlainFiles):
       await files.write(list, index, plain)
       return true
     },
-    finish: (blob) => files.finish(blob)
+    finish: (blob) => files.finish(blob),
+    drop: (blob) => files.drop(blob)
   }
 }

@@ -38,13 +38,12 @@ export class Download {
   #copies = new Uint16Array(0)
   /** Bytes of the content that are here. */
   doneBytes = 0
-  /** Its engine was told the list and has not said what is here. */
-  waiting = false
+  /** The engine has not said yet what is here. */
+  waiting = true
 
-  constructor(blob: BlobId, ref: number, held: Held | undefined) {
+  constructor(blob: BlobId, ref: number) {
     this.blob = blob
     this.ref = ref
-    if (held !== undefined) this.begin(held)
   }
 
   get list(): ChunkList | undefined {
@@ -65,13 +64,16 @@ export class Download {
     return this.#open !== undefined && this.#open.count === 0
   }
 
-  /** The chunks are known, and those in `held` are here. */
-  begin({ list, chunks }: Held): void {
-    this.waiting = false
+  /** The chunks are known. */
+  prepare(list: ChunkList): void {
     this.#list = list
+    this.#copies = new Uint16Array(list.count)
+  }
+
+  /** Those in `chunks` are here. */
+  begin({ list, chunks }: Held): void {
     this.#held = new Bitfield(list.count)
     this.#open = new Bitfield(list.count)
-    if (this.#copies.length !== list.count) this.#copies = new Uint16Array(list.count)
     this.doneBytes = 0
     for (let at = 0; at < list.count; at++) {
       if (chunks.has(at)) this.stored(at)
@@ -81,7 +83,7 @@ export class Download {
 
   /** The manifest to ask for next; undefined when all are here or asked. */
   nextManifest(): number | undefined {
-    if (this.#list !== undefined) return undefined
+    if (this.waiting || this.#list !== undefined) return undefined
     const count = this.#manifests[0] === undefined ? 1 : 1 + this.#children.length
     for (let at = 0; at < count; at++) if (this.#manifests[at] === undefined && this.asked('manifest', at).length === 0) return at
     return undefined
@@ -105,7 +107,6 @@ export class Download {
     const list = ChunkList.of(this.blob, manifests)
     this.#manifests.length = 0
     this.#list = list
-    this.#copies = new Uint16Array(list.count)
     return { manifests, list }
   }
 

@@ -22,6 +22,13 @@ export class Offers {
     this.#emit = emit
   }
 
+  /** Blobs that are followed and here, in part or whole. */
+  get count(): number {
+    let count = 0
+    for (const { held } of this.#offers.values()) if (held !== undefined) count++
+    return count
+  }
+
   /** A peer asks about a blob; what is here of it is looked up when nobody asked before and it is not being fetched. */
   follow(peer: PullPeer, ref: number, blob: BlobId, fetched: Held | undefined): void {
     let offer = this.#offers.get(blob)

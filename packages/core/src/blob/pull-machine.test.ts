@@ -125,7 +125,7 @@ describe('fetching from a swarm', () => {
     expect(swarm.run(wholeAt([peer], ...blobs))).toBe(true)
     expect(swarm.now).toBeLessThan(2000)
     expect(peer.receivedBytes).toBeLessThan(300 * 2500)
-    expect(peer.machine.transfers).toEqual({ active: [], waiting: 0 })
+    expect(peer.machine.transfers).toEqual({ active: [], waiting: 0, serving: 0 })
   })
 
   it('[PULL9] a receiver with a slow disk holds a bounded amount in memory', () => {

@@ -4,6 +4,7 @@ import type { BlobId } from '../base/ids.js'
 import type { Random } from '../base/random.js'
 import { BLOB_VERSION } from './blob-message.js'
 import type { BlobMessage } from './blob-message.js'
+import type { ChunkList } from './chunk-list.js'
 import type { Download } from './download.js'
 import { Offers } from './offers.js'
 import { MAX_MANIFEST_BYTES } from './chunk-limits.js'
@@ -45,7 +46,7 @@ export class PullMachine {
       crypto,
       random,
       peers: new Map(),
-      queue: new Map(),
+      queue: new Set(),
       downloads: new Map(),
       byRef: new Map(),
       offers: new Offers(emit),
@@ -56,9 +57,9 @@ export class PullMachine {
   }
 
   /** The blobs being fetched, and how many wait behind them. */
-  get transfers(): { readonly active: readonly Transfer[]; readonly waiting: number } {
-    const { downloads, queue } = this.#state
-    return { active: [...downloads.values()].map((download) => this.#describe(download)), waiting: queue.size }
+  get transfers(): { readonly active: readonly Transfer[]; readonly waiting: number; readonly serving: number } {
+    const { downloads, queue, offers } = this.#state
+    return { active: [...downloads.values()].map((download) => this.#describe(download)), waiting: queue.size, serving: offers.count }
   }
 
   /**
@@ -84,10 +85,12 @@ export class PullMachine {
       case 'message':
         return peer === undefined ? undefined : this.#judge(peer, this.#receive(peer, event.message, now))
       case 'wanted':
-        if (!state.downloads.has(event.blob)) state.queue.set(event.blob, event.held)
+        if (!state.downloads.has(event.blob)) state.queue.add(event.blob)
         return undefined
       case 'unwanted':
         return this.#drop(event.blob)
+      case 'opened':
+        return this.#opened(event)
       case 'held':
         return this.#held(event)
       case 'loaded':
@@ -108,7 +111,6 @@ export class PullMachine {
   #settle(now: number): void {
     const state = this.#state
     begin(state)
-    for (const download of state.downloads.values()) if (download.isWhole) this.#finish(download)
     releaseStalled(state, now)
     plan(state, now)
     if (state.offers.announceAt !== undefined && state.offers.announceAt <= now) state.offers.announce()
@@ -256,23 +258,38 @@ export class PullMachine {
   #listed(download: Download, manifests: readonly Uint8Array[]): void {
     const { list } = download
     if (list === undefined) return
-    for (const [name, peer] of this.#state.peers) {
-      const has = peer.available.get(download)
-      const fault = has?.settle(list.count) === undefined && has !== undefined ? 'has chunks that do not exist' : undefined
-      if (fault !== undefined) this.#judge(this.#state.peers.get(name) ?? peer, fault)
-      else for (let at = 0; at < list.count; at++) if (has?.has(at) === true) download.copy(at, 1)
-    }
+    this.#settleEarly(download, list)
     download.waiting = true
     this.#state.emit({ type: 'listed', blob: download.blob, manifests, list })
   }
 
+  /** The number of chunks is known now: what peers said before is counted. */
+  #settleEarly(download: Download, list: ChunkList): void {
+    download.prepare(list)
+    for (const peer of this.#state.peers.values()) {
+      const has = peer.available.get(download)
+      if (has !== undefined && has.settle(list.count) === undefined) this.#judge(peer, 'has chunks that do not exist')
+      else for (let at = 0; at < list.count; at++) if (has?.has(at) === true) download.copy(at, 1)
+    }
+  }
+
+  #opened({ blob, held }: PullEvent & { type: 'opened' }): void {
+    const download = this.#state.downloads.get(blob)
+    if (download?.waiting !== true) return
+    download.waiting = false
+    if (held === undefined) return
+    if (download.list === undefined) this.#settleEarly(download, held.list)
+    download.begin(held)
+    this.#state.offers.held(blob, held)
+    if (download.isWhole) this.#finish(download)
+  }
+
   #held({ blob, held }: PullEvent & { type: 'held' }): void {
     const download = this.#state.downloads.get(blob)
-    // A look that was asked for before the blob was wanted: the download knows better.
-    if (download !== undefined && held === undefined) return
-    if (download?.waiting === true && held !== undefined) download.begin(held)
+    // Of a blob that is being fetched the download knows better, unless it came by other means.
+    if (download !== undefined && held?.chunks.isWhole !== true) return
     this.#state.offers.held(blob, held)
-    if (download !== undefined && (download.isWhole || held?.chunks.isWhole === true)) this.#finish(download)
+    if (download !== undefined) this.#finish(download)
   }
 
   #stored({ peer, blob, index, bytes, outcome }: PullEvent & { type: 'stored' }, now: number): void {

@@ -7,24 +7,23 @@ import { Availability } from './pull-peer.js'
 import type { PullPeer } from './pull-peer.js'
 import { close, withdraw } from './pull-state.js'
 import type { PullState } from './pull-state.js'
-import type { Held } from './pull-types.js'
 
 /** Begins what is wanted, any of it first: peers that want the same then begin with different ones. */
 export function begin(state: PullState): void {
   while (state.downloads.size < MAX_ACTIVE && state.queue.size > 0) {
-    const [blob, held] = anyOf(state)
+    const blob = anyOf(state)
     state.queue.delete(blob)
-    const download = new Download(blob, state.nextId++, held)
+    const download = new Download(blob, state.nextId++)
     state.downloads.set(blob, download)
     state.byRef.set(download.ref, download)
     for (const peer of state.peers.values()) follow(state, peer, download)
-    if (held !== undefined) state.offers.held(blob, held)
+    state.emit({ type: 'open', blob })
   }
 }
 
-function anyOf({ queue, random }: PullState): readonly [BlobId, Held | undefined] {
+function anyOf({ queue, random }: PullState): BlobId {
   let left = Math.floor(random.next() * Math.min(queue.size, 4 * MAX_ACTIVE))
-  for (const entry of queue) if (left-- === 0) return entry
+  for (const blob of queue) if (left-- === 0) return blob
   throw new RangeError('nothing is queued')
 }
 

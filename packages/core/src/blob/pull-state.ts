@@ -4,7 +4,7 @@ import type { Random } from '../base/random.js'
 import type { Download, Request } from './download.js'
 import type { Offers } from './offers.js'
 import type { PullPeer } from './pull-peer.js'
-import type { EmitPull, Held } from './pull-types.js'
+import type { EmitPull } from './pull-types.js'
 
 /** The whole state of the machine, shared by its modules. */
 export interface PullState {
@@ -12,7 +12,7 @@ export interface PullState {
   readonly random: Random
   readonly peers: Map<string, PullPeer>
   /** Wanted, and not begun: too many others are. */
-  readonly queue: Map<BlobId, Held | undefined>
+  readonly queue: Set<BlobId>
   readonly downloads: Map<BlobId, Download>
   readonly byRef: Map<number, Download>
   readonly offers: Offers

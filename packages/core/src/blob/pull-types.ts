@@ -16,10 +16,12 @@ export type PullEvent =
   | { readonly type: 'connected'; readonly peer: string }
   | { readonly type: 'disconnected'; readonly peer: string }
   | { readonly type: 'message'; readonly peer: string; readonly message: BlobMessage }
-  /** Fetch this blob; with `held` when its chunks are known and some may be here. */
-  | { readonly type: 'wanted'; readonly blob: BlobId; readonly held?: Held }
+  /** Fetch this blob. */
+  | { readonly type: 'wanted'; readonly blob: BlobId }
   | { readonly type: 'unwanted'; readonly blob: BlobId }
-  /** Answers `look` and `listed`, and tells that a blob is here which was not: undefined when there is nothing of it. */
+  /** Answers `open`, undefined when its manifests are not here, and `listed`. */
+  | { readonly type: 'opened'; readonly blob: BlobId; readonly held: Held | undefined }
+  /** Answers `look`, and tells that a blob is here which was not: undefined when there is nothing of it. */
   | { readonly type: 'held'; readonly blob: BlobId; readonly held: Held | undefined }
   /** Answers `load`; undefined when it cannot be served. */
   | { readonly type: 'loaded'; readonly peer: string; readonly id: number; readonly bytes: Uint8Array | undefined }
@@ -32,6 +34,8 @@ export type PullEvent =
 /** What the machine wants done. */
 export type PullEffect =
   | { readonly type: 'send'; readonly peer: string; readonly message: Exclude<BlobMessage, { type: 'unknown' }> }
+  /** A wanted blob is begun: make room for it where its manifests are here, and say what is here already. */
+  | { readonly type: 'open'; readonly blob: BlobId }
   /** What is here of this blob? */
   | { readonly type: 'look'; readonly blob: BlobId }
   /** The manifests of a wanted blob came, the root first: keep them, make room, and say what is here already. */

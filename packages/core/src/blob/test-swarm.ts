@@ -129,8 +129,7 @@ export class Swarm {
 
   want(peer: SwarmPeer, blob: ToyBlob): void {
     this.blobs.set(blob.id, blob)
-    const chunks = peer.held.get(blob.id)
-    this.#handle(peer, { type: 'wanted', blob: blob.id, ...(chunks && { held: { list: blob.list, chunks } }) })
+    this.#handle(peer, { type: 'wanted', blob: blob.id })
   }
 
   connect(a: SwarmPeer, b: SwarmPeer): void {
@@ -204,15 +203,17 @@ export class Swarm {
     switch (effect.type) {
       case 'send':
         return this.#send(peer, effect.peer, encodeBlobMessage(effect.message), effect.message.type === 'piece')
+      case 'open':
       case 'look': {
         const [blob, chunks] = [this.blobs.get(effect.blob), peer.held.get(effect.blob)]
         const held = blob === undefined || chunks === undefined ? undefined : { list: blob.list, chunks }
-        return this.later(1, () => this.#handle(peer, { type: 'held', blob: effect.blob, held }))
+        const type = effect.type === 'open' ? 'opened' : 'held'
+        return this.later(1, () => this.#handle(peer, { type, blob: effect.blob, held }))
       }
       case 'listed': {
         const chunks = peer.held.get(effect.blob) ?? new Bitfield(effect.list.count)
         peer.held.set(effect.blob, chunks)
-        return this.later(1, () => this.#handle(peer, { type: 'held', blob: effect.blob, held: { list: effect.list, chunks } }))
+        return this.later(1, () => this.#handle(peer, { type: 'opened', blob: effect.blob, held: { list: effect.list, chunks } }))
       }
       case 'load':
         return peer.nature === 'silent' && effect.part === 'chunk' ? undefined : this.later(1, () => this.#load(peer, effect))

@@ -1,4 +1,5 @@
 import type { DocId, NodeId } from '../base/ids.js'
+import type { FileContent } from '../log/change.js'
 import { Folder } from './tree-folder.js'
 import type { TreeFolders } from './tree-folders.js'
 import type { TreeNames } from './tree-names.js'
@@ -58,6 +59,10 @@ export class TreeEntries implements TreeView {
       yield entryOf(next.item, next.path)
       if (next.item instanceof Folder) push(next.item, next.path)
     }
+  }
+
+  conflicts(id: NodeId): readonly FileContent[] {
+    return (this.#init.state.find(id)?.content.values ?? []).slice(1).map(({ value }) => value)
   }
 
   nodeOf(doc: DocId): NodeId | undefined {

@@ -146,3 +146,8 @@ export function compareFiles(a: TreeNode, b: TreeNode): number {
 export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
+
+export function sameContent(a: FileContent, b: FileContent): boolean {
+  if (a.kind === 'text') return b.kind === 'text' && a.doc === b.doc
+  return b.kind === 'blob' && a.size === b.size && compareBytes(a.hash, b.hash) === 0
+}

@@ -19,6 +19,8 @@ export class TreeState {
   readonly root = new TreeNode(ROOT_NODE)
   readonly #nodes = new Map<NodeId, TreeNode>([[ROOT_NODE, this.root]])
   readonly #docs = new Map<DocId, TreeDoc>()
+  /** Nodes with several values for their content; they may be equal. */
+  readonly contested = new Set<TreeNode>()
   readonly #begun = new Map<string, number>()
   #changed = new Set<TreeNode>()
 
@@ -59,6 +61,8 @@ export class TreeState {
     if (change.executable !== undefined) node.executable.assign(id, change.executable)
     if (change.content !== undefined) {
       node.content.assign(id, change.content)
+      if (node.content.values.length > 1) this.contested.add(node)
+      else this.contested.delete(node)
       if (change.content.value.kind === 'text') this.#hold(node, change.content.value.doc)
     }
     this.#create(node, id, author, change)

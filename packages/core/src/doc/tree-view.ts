@@ -25,6 +25,8 @@ export interface TreeView {
   children(node: NodeId): readonly TreeEntry[]
   /** Everything but the root, parents before children, by name. */
   entries(): Iterable<TreeEntry>
+  /** Contents that a file was given at the same time as the one shown. */
+  conflicts(node: NodeId): readonly FileContent[]
   /** The node whose content is `doc`, shown or not. */
   nodeOf(doc: DocId): NodeId | undefined
 }

@@ -5,7 +5,7 @@ import { TreeEntries } from './tree-entries.js'
 import type { Slot } from './tree-folder.js'
 import { TreeFolders } from './tree-folders.js'
 import { TreeNames, type Verdict } from './tree-names.js'
-import { compareFiles, compareText, type Touches, type TreeNode } from './tree-node.js'
+import { compareFiles, compareText, sameContent, type Touches, type TreeNode } from './tree-node.js'
 import { TreeShape } from './tree-shape.js'
 import { addTouches, groupMembers, groupOf, TreeState, type TreeOp } from './tree-state.js'
 import type { TreeView } from './tree-view.js'
@@ -19,6 +19,14 @@ export interface TreeInit {
 export interface DocPair {
   readonly a: DocId
   readonly b: DocId
+}
+
+/** A file with several contents at once. */
+export interface Contested {
+  readonly node: { readonly id: NodeId; readonly parent: NodeId }
+  readonly path: string
+  readonly shown: FileContent
+  readonly values: readonly { readonly op: OpId; readonly value: FileContent }[]
 }
 
 export interface Absorption {
@@ -141,9 +149,28 @@ export class Tree {
     return values.slice(0, MAX_REPLACES).map(({ op }) => op)
   }
 
+  /** Operations that gave a file `base`: what a content made from it replaces. What came beside it stays, as a conflict. */
+  replacesContent(node: NodeId, base: FileContent): readonly OpId[] {
+    const values = this.#state.find(node)?.content.values ?? []
+    return values.filter(({ value }) => sameContent(value, base)).map(({ op }) => op)
+  }
+
+  /** Files that are shown and were given several contents at once, by path. */
+  contested(): readonly Contested[] {
+    this.#refresh()
+    const found: Contested[] = []
+    for (const node of this.#state.contested) {
+      const { values, shown } = node.content
+      const entry = this.view.get(node.id)
+      if (shown === undefined || entry?.node !== node.id || values.every(({ value }) => sameContent(value, shown))) continue
+      found.push({ node: { id: node.id, parent: entry.parent }, path: entry.path, shown, values })
+    }
+    return found.sort((a, b) => compareText(a.path, b.path))
+  }
+
   /** Concurrent contents of a file other than the one shown, greatest operation first. */
   conflicts(node: NodeId): readonly FileContent[] {
-    return (this.#state.find(node)?.content.values ?? []).slice(1).map(({ value }) => value)
+    return this.#entries.conflicts(node)
   }
 
   /**

@@ -20,6 +20,7 @@ import type { PullEffect, PullEvent } from '../blob/pull-types.js'
 import type { Transport } from '../net/transport.js'
 import { BlobLists } from './blob-lists.js'
 import type { BlobLimits, Blobs, TransferStatus } from './blob-types.js'
+import { RateMeter } from './rate-meter.js'
 import { TokenBucket } from './token-bucket.js'
 
 export interface BlobDriverInit {
@@ -44,6 +45,8 @@ export class BlobDriver implements Blobs {
   readonly #init: BlobDriverInit
   readonly #machine: PullMachine
   readonly #lists: BlobLists
+  readonly #sent: RateMeter
+  readonly #received: RateMeter
   readonly #up: TokenBucket
   readonly #down: TokenBucket
   readonly #events: Emitter<{ whole: BlobId }>
@@ -52,14 +55,14 @@ export class BlobDriver implements Blobs {
   #place: BlobPlace | undefined
   #transport: Transport | undefined
   #cancelTimer: (() => void) | undefined
-  #sentBytes = 0
-  #receivedBytes = 0
   #stopped = false
 
   constructor(init: BlobDriverInit) {
     this.#init = init
     this.#machine = new PullMachine({ crypto: init.crypto, random: init.random })
     this.#lists = new BlobLists(init.kv)
+    this.#sent = new RateMeter(init.clock)
+    this.#received = new RateMeter(init.clock)
     this.#up = new TokenBucket(init.limits.upBytesPerSecond ?? Infinity, init.clock)
     this.#down = new TokenBucket(init.limits.downBytesPerSecond ?? Infinity, init.clock)
     this.#events = new Emitter((error) => init.logger.warn('a listener failed', { reason: errorMessage(error) }))
@@ -96,7 +99,7 @@ export class BlobDriver implements Blobs {
   /** The transport reads no further frame of this peer until it resolves: so the limit reaches the sender. */
   async frame(peer: string, frame: Uint8Array): Promise<void> {
     const message = decodeBlobMessage(frame)
-    this.#receivedBytes += frame.length
+    this.#received.add(frame.length)
     this.#handle({ type: 'message', peer, message })
     await this.#down.take(frame.length)
   }
@@ -114,11 +117,13 @@ export class BlobDriver implements Blobs {
   want(blob: BlobId, size?: number): void {
     if (this.#wanted.has(blob) || this.#place === undefined) return
     this.#wanted.set(blob, size)
-    this.#run(this.#want(blob))
+    this.#handle({ type: 'wanted', blob })
   }
 
   unwant(blob: BlobId): void {
-    if (this.#wanted.delete(blob)) this.#handle({ type: 'unwanted', blob })
+    if (!this.#wanted.delete(blob)) return
+    this.#handle({ type: 'unwanted', blob })
+    this.#run(this.#place?.drop(blob) ?? Promise.resolve())
   }
 
   changed(blob: BlobId): void {
@@ -134,7 +139,9 @@ export class BlobDriver implements Blobs {
   }
 
   status(): TransferStatus {
-    return { ...this.#machine.transfers, sentBytes: this.#sentBytes, receivedBytes: this.#receivedBytes }
+    const [sent, received] = [this.#sent, this.#received]
+    const rates = { sentPerSecond: sent.perSecond, receivedPerSecond: received.perSecond }
+    return { ...this.#machine.transfers, sentBytes: sent.total, receivedBytes: received.total, ...rates }
   }
 
   #handle(event: PullEvent): void {
@@ -146,6 +153,8 @@ export class BlobDriver implements Blobs {
     switch (effect.type) {
       case 'send':
         return this.#run(this.#send(effect))
+      case 'open':
+        return this.#run(this.#open(effect.blob))
       case 'look':
         return this.#run(this.#look(effect.blob))
       case 'listed':
@@ -164,26 +173,38 @@ export class BlobDriver implements Blobs {
     }
   }
 
-  async #want(blob: BlobId): Promise<void> {
+  async #open(blob: BlobId): Promise<void> {
     const list = await this.#lists.list(blob)
-    const chunks = list === undefined ? undefined : await this.#prepare(list)
-    if (list === undefined || chunks === undefined) this.#handle({ type: 'wanted', blob })
-    else this.#handle({ type: 'wanted', blob, held: { list, chunks } })
+    if (list === undefined) this.#handle({ type: 'opened', blob, held: undefined })
+    else await this.#prepare(list)
   }
 
-  /** What is here of a blob, unless its size is not what the tree says: then it is nobody's. */
-  async #prepare(list: ChunkList) {
-    if (list.size === (this.#wanted.get(list.blob) ?? list.size)) return await this.#place?.prepare(list)
-    this.#wanted.delete(list.blob)
-    this.#handle({ type: 'unwanted', blob: list.blob })
-    return undefined
-  }
-
-  async #listed({ blob, manifests, list }: PullEffect & { type: 'listed' }): Promise<void> {
+  async #listed({ manifests, list }: PullEffect & { type: 'listed' }): Promise<void> {
     const { crypto } = this.#init
     await this.#lists.keep(manifests.map((bytes) => ({ hash: toHex(crypto.sha256(bytes)), bytes })))
-    const chunks = await this.#prepare(list)
-    if (chunks !== undefined) this.#handle({ type: 'held', blob, held: { list, chunks } })
+    await this.#prepare(list)
+  }
+
+  /** Says what is here of a wanted blob; one with another size than the tree says is nobody's. */
+  async #prepare(list: ChunkList): Promise<void> {
+    const { blob } = list
+    if (!this.#wanted.has(blob)) return
+    if (list.size !== (this.#wanted.get(blob) ?? list.size)) return this.unwant(blob)
+    const chunks = await this.#insist(() => this.#place?.prepare(list))
+    if (chunks !== undefined && this.#wanted.has(blob)) this.#handle({ type: 'opened', blob, held: { list, chunks } })
+  }
+
+  /** The disk may refuse for a while. */
+  async #insist<T>(step: () => Promise<T> | undefined): Promise<T | undefined> {
+    while (!this.#stopped) {
+      try {
+        return await step()
+      } catch (error) {
+        this.#init.onTrouble(`a file cannot be fetched now, and is tried again: ${errorMessage(error)}`)
+        await new Promise<void>((resolve) => void this.#init.clock.after(DISK_RETRY_MS, resolve))
+      }
+    }
+    return undefined
   }
 
   async #look(blob: BlobId): Promise<void> {
@@ -236,7 +257,7 @@ export class BlobDriver implements Blobs {
     const frame = encodeBlobMessage(message)
     if (message.type === 'piece') await this.#up.take(frame.length)
     await this.#transport?.blobs?.send(peer, frame)
-    this.#sentBytes += frame.length
+    this.#sent.add(frame.length)
     if (message.type === 'piece') this.#handle({ type: 'sent', peer })
   }
 

@@ -54,6 +54,10 @@ class MemoryFiles implements PlainFiles {
   finish(): Promise<void> {
     return Promise.resolve()
   }
+
+  drop(): Promise<void> {
+    return Promise.resolve()
+  }
 }
 
 class Peer {

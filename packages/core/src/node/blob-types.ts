@@ -17,9 +17,13 @@ export interface TransferStatus {
   readonly active: readonly Transfer[]
   /** Wanted, and not begun. */
   readonly waiting: number
+  /** Blobs that peers are fetching and that are here, in part or whole. */
+  readonly serving: number
   /** Bytes of blobs sent and received since the start. */
   readonly sentBytes: number
   readonly receivedBytes: number
+  readonly sentPerSecond: number
+  readonly receivedPerSecond: number
 }
 
 /** Content that is not text: named by its chunks, fetched from all peers that have it. */

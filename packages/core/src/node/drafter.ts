@@ -1,16 +1,17 @@
 import type { Crypto } from '../base/crypto.js'
-import { utf8 } from '../base/bytes.js'
+import { toHex, utf8 } from '../base/bytes.js'
 import { CollabError } from '../base/errors.js'
 import type { AuthorId, DocId, NodeId } from '../base/ids.js'
-import { ROOT_NODE } from '../base/ids.js'
+import { ROOT_NODE, idBytes } from '../base/ids.js'
 import { authorClient } from '../doc/client-id.js'
 import { directoryId, documentId, fileId } from '../doc/node-id.js'
 import type { TextDocument } from '../doc/text-document.js'
 import type { TreeEntry } from '../doc/tree-view.js'
-import type { Change, Place, TreeChange } from '../log/change.js'
+import type { Change, FileContent, Place, TreeChange } from '../log/change.js'
 import type { Applier } from './applier.js'
 import type { Batch } from './batch.js'
-import type { DocVersion, LocalChange, SeenFile } from './workspace-types.js'
+import { draftText } from './content-drafts.js'
+import type { BlobRef, DocVersion, LocalChange, SeenFile } from './workspace-types.js'
 
 /** Client ids of one run in one document: one for each old version that was edited while newer own edits were there. */
 const MAX_NONCES = 10_000
@@ -23,6 +24,13 @@ export interface Draft {
   readonly doc: DocId | undefined
   /** For an edit: the version it was made on, and whether that was the whole document. */
   readonly base: { readonly version: DocVersion; readonly whole: boolean } | undefined
+}
+
+interface NewFile {
+  readonly path: string
+  readonly contentHash: Uint8Array
+  readonly executable: boolean
+  readonly content: (node: NodeId) => FileContent
 }
 
 /**
@@ -53,6 +61,14 @@ export class Drafter {
     switch (change.type) {
       case 'create-file':
         return this.#createFile(change.path, change.text, change.executable)
+      case 'create-blob':
+        return this.#createBlob(change)
+      case 'set-blob': {
+        const replaces = this.#applier.tree.replacesContent(change.node, change.base)
+        return of(change.node, [[{ kind: 'tree', node: change.node, content: { value: blobContent(change.content), replaces } }]])
+      }
+      case 'set-text':
+        return await this.#setText(change)
       case 'create-directory': {
         const units: Change[][] = []
         const node = this.#directory(change.path, units)
@@ -72,22 +88,43 @@ export class Drafter {
   }
 
   #createFile(path: string, text: string, executable: boolean): Draft {
-    const { tree } = this.#applier
     const units: Change[][] = []
-    const place = this.#place(path, units)
     const contentHash = this.#crypto.sha256(utf8(text))
-    const node = fileId(this.#crypto, path, contentHash, tree.begun(path, 'file', contentHash))
-    const doc = documentId(this.#crypto, node, contentHash)
-    const file: TreeChange = {
+    const docOf = (node: NodeId): DocId => documentId(this.#crypto, node, contentHash)
+    const file = this.#newFile({ path, contentHash, executable, content: (node) => ({ kind: 'text', doc: docOf(node) }) }, units)
+    const doc = docOf(file.node)
+    units.push([file, { kind: 'seed', doc, text }])
+    return { units, node: file.node, doc, base: undefined }
+  }
+
+  #createBlob({ path, content, executable }: Extract<LocalChange, { type: 'create-blob' }>): Draft {
+    const units: Change[][] = []
+    const value = blobContent(content)
+    const file = this.#newFile({ path, contentHash: value.hash, executable, content: () => value }, units)
+    return of(file.node, [...units, [file]])
+  }
+
+  /** A new file; the directories that it needs go into `units`. */
+  #newFile({ path, contentHash, executable, content }: NewFile, units: Change[][]): TreeChange {
+    const place = this.#place(path, units)
+    const node = fileId(this.#crypto, path, contentHash, this.#applier.tree.begun(path, 'file', contentHash))
+    return {
       kind: 'tree',
       node,
       create: { type: 'file', path, contentHash },
       place: { value: place, replaces: [] },
-      content: { value: { kind: 'text', doc }, replaces: [] },
+      content: { value: content(node), replaces: [] },
       executable: { value: executable, replaces: [] }
     }
-    units.push([file, { kind: 'seed', doc, text }])
-    return { units, node, doc, base: undefined }
+  }
+
+  async #setText({ node, base, text }: Extract<LocalChange, { type: 'set-text' }>): Promise<Draft> {
+    const context = { crypto: this.#crypto, applier: this.#applier, batch: this.#batch }
+    const { change, doc, seed, edits, count } = await draftText(context, node, base, text)
+    if (seed) return { units: [[change, { kind: 'seed', doc, text }]], node, doc, base: undefined }
+    if (edits.length === 0) return of(node, [[change]])
+    const edit = await this.#edit({ type: 'edit', doc, base: { upTo: count, plus: [] }, edits, machine: true })
+    return { ...edit, node, units: [[change], ...edit.units] }
   }
 
   #place(path: string, units: Change[][]): Place {
@@ -139,7 +176,8 @@ export class Drafter {
     if (!seen.has(node)) return entry?.type === 'file'
     const content = entry?.content
     const known = seen.get(node)
-    if (content?.kind !== 'text' || known === undefined) return false
+    if (content === undefined || known === undefined) return false
+    if ('blob' in known || content.kind === 'blob') return !('blob' in known && content.kind === 'blob' && toHex(content.hash) === known.blob)
     const row = await documents.row(this.#batch, content.doc)
     if (known.doc === content.doc && documents.isWhole(row, known.version)) return false
     const now = await documents.text(this.#batch, content.doc)
@@ -166,6 +204,10 @@ export class Drafter {
     }
     throw new CollabError('TooManyClientsError', 'this file was edited from too many old versions at once; save it again')
   }
+}
+
+function blobContent({ blob, size }: BlobRef): FileContent & { kind: 'blob' } {
+  return { kind: 'blob', hash: idBytes(blob), size }
 }
 
 function of(node: NodeId, units: readonly (readonly Change[])[]): Draft {

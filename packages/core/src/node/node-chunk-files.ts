@@ -52,6 +52,10 @@ export class NodeChunkFiles implements BlobPlace {
     return Promise.resolve()
   }
 
+  drop(): Promise<void> {
+    return Promise.resolve()
+  }
+
   #path(key: string): string {
     return `${this.#directory}/${key.slice(0, 2)}/${key}`
   }

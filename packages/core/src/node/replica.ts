@@ -20,6 +20,7 @@ import { Applier } from './applier.js'
 import type { Applied } from './applier.js'
 import { Batch } from './batch.js'
 import { BodyReader } from './body-reader.js'
+import { splitContents } from './content-drafts.js'
 import { Drafter } from './drafter.js'
 import type { Draft } from './drafter.js'
 import type { DocUpdates } from './documents.js'
@@ -143,9 +144,21 @@ export class Replica {
   async mergeCollisions(): Promise<Outcome | undefined> {
     if (this.#init.keys.rights !== 'write') return undefined
     return await this.#job(async (batch) => {
-      const units = this.applier.tree.pendingAbsorbs().map(({ winner, loser }): Change[] => [{ kind: 'absorb', winner, loser }])
+      const { tree } = this.applier
+      const units: (readonly Change[])[] = tree.pendingAbsorbs().map(({ winner, loser }) => [{ kind: 'absorb', winner, loser }])
+      for (const contested of tree.contested()) {
+        const names = new Map<string, string>()
+        for (const { op } of contested.values) names.set(op, (await this.#authorOf(op)) ?? '')
+        units.push(...splitContents(this.#init.crypto, contested, (op) => names.get(op)))
+      }
       return units.length === 0 ? undefined : await this.#append(batch, await this.#sealAll(units))
     })
+  }
+
+  /** What the author of an operation calls itself. */
+  async #authorOf(op: string): Promise<string | undefined> {
+    for (const { author } of (await this.#init.log.headers(op.slice(0, 32))).values()) return this.applier.members.get(author)
+    return undefined
   }
 
   /**

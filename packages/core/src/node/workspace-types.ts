@@ -1,4 +1,4 @@
-import type { AuthorId, DocId, EntryHash, NodeId, WorkspaceId } from '../base/ids.js'
+import type { AuthorId, BlobId, DocId, EntryHash, NodeId, WorkspaceId } from '../base/ids.js'
 import type { Unsubscribe } from '../base/events.js'
 import type { Blobs } from './blob-types.js'
 import type { KvOp, KvStore } from '../base/kv.js'
@@ -21,10 +21,13 @@ export function isCurrent({ upTo, plus }: DocVersion, changes: number): boolean 
   return upTo + plus.length >= changes
 }
 
-/** A file as a replica held it. */
-export interface SeenFile {
-  readonly doc: DocId
-  readonly version: DocVersion
+/** A file as a replica held it: a version of its document, or other content. */
+export type SeenFile = { readonly doc: DocId; readonly version: DocVersion } | { readonly blob: BlobId }
+
+/** Content that is not text, as a file holds it. */
+export interface BlobRef {
+  readonly blob: BlobId
+  readonly size: number
 }
 
 export interface TextState {
@@ -36,6 +39,11 @@ export interface TextState {
 export type LocalChange =
   /** A new text file; missing parent directories are created. */
   | { readonly type: 'create-file'; readonly path: string; readonly text: string; readonly executable: boolean }
+  /** A new file with other content, which `Blobs.describe` named. */
+  | { readonly type: 'create-blob'; readonly path: string; readonly content: BlobRef; readonly executable: boolean }
+  /** Another content in place of `base`; what was given to the file beside that stays, as a conflict. */
+  | { readonly type: 'set-blob'; readonly node: NodeId; readonly base: FileContent; readonly content: BlobRef }
+  | { readonly type: 'set-text'; readonly node: NodeId; readonly base: FileContent; readonly text: string }
   | { readonly type: 'create-directory'; readonly path: string }
   /**
    * Edits to the document as it was at `base`; edits sorted by `at`, not overlapping. `machine` says that
@@ -54,7 +62,7 @@ export type LocalChange =
 
 export interface LocalResult {
   readonly node: NodeId | undefined
-  /** For create-file and edit: the document, and the version that is exactly what was on the disk (base plus this change). */
+  /** For create-file, edit and set-text: the document, and the version that is exactly what was on the disk (base plus this change). */
   readonly doc: DocId | undefined
   readonly version: DocVersion | undefined
 }

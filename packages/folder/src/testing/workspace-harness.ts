@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { createMemoryStore, keysFromWriteKey, nodeCrypto, openWorkspace, shareAs, silentLogger, systemClock } from '@collab/core'
-import type { KvStore, Rights, Transport, TransportHandlers, Workspace } from '@collab/core'
+import type { BlobLimits, KvStore, Rights, Transport, TransportHandlers, Workspace } from '@collab/core'
 import type { FolderEvents } from '../folder-events.js'
 import { FolderSync } from '../folder-sync.js'
 import type { FolderSyncInit } from '../folder-sync.js'
@@ -14,6 +14,8 @@ import type { TestFolder } from './disk-harness.js'
 /** Carries frames between workspaces in this process; `cut` and `join` take the network away and give it back. */
 export class Wire {
   readonly #ends = new Map<string, { handlers: TransportHandlers; last: Promise<void> }>()
+  /** Bytes that all peers sent of blobs. */
+  blobBytes = 0
   #connected = true
   #names = 0
 
@@ -29,10 +31,19 @@ export class Wire {
         },
         stop: async () => {
           this.#ends.delete(peerId)
-          if (this.#connected) for (const end of this.#ends.values()) end.handlers.left(peerId, 'stopped')
+          if (this.#connected) for (const end of this.#ends.values()) {
+            end.handlers.blobs?.left(peerId)
+            end.handlers.left(peerId, 'stopped')
+          }
         },
         addresses: () => [],
-        send: async (peer, frame) => this.#send(peerId, peer, frame),
+        send: async (peer, frame) => void this.#send(peer, (handlers) => handlers.frame(peerId, frame)),
+        blobs: {
+          send: async (peer, frame) => {
+            this.blobBytes += frame.length
+            await this.#send(peer, async (handlers) => await handlers.blobs?.frame(peerId, frame))
+          }
+        },
         publish: async (data) => {
           if (!this.#connected) return
           for (const [peer, end] of this.#ends) if (peer !== peerId) await end.handlers.gossip(peerId, data)
@@ -46,7 +57,13 @@ export class Wire {
 
   cut(): void {
     this.#connected = false
-    for (const [peer, end] of this.#ends) for (const other of this.#ends.keys()) if (other !== peer) end.handlers.left(other, 'cut')
+    for (const [peer, end] of this.#ends) {
+      for (const other of this.#ends.keys()) {
+        if (other === peer) continue
+        end.handlers.blobs?.left(other)
+        end.handlers.left(other, 'cut')
+      }
+    }
   }
 
   join(): void {
@@ -60,12 +77,15 @@ export class Wire {
   #link(a: string, aHandlers: TransportHandlers, b: string, bHandlers: TransportHandlers): void {
     aHandlers.joined(b)
     bHandlers.joined(a)
+    aHandlers.blobs?.joined(b)
+    bHandlers.blobs?.joined(a)
   }
 
-  #send(from: string, to: string, frame: Uint8Array): void {
+  #send(to: string, deliver: (handlers: TransportHandlers) => Promise<void>): Promise<void> {
     const end = this.#ends.get(to)
     if (end === undefined || !this.#connected) throw new Error('not connected')
-    end.last = end.last.then(() => end.handlers.frame(from, frame)).catch(() => undefined)
+    end.last = end.last.then(() => deliver(end.handlers)).catch(() => undefined)
+    return end.last
   }
 }
 
@@ -95,17 +115,18 @@ export interface TestPeerOptions extends Partial<Omit<FolderSyncInit, 'workspace
   readonly begin?: boolean
   /** Called with the folder's disk before anything uses it. */
   readonly prepare?: (fs: FolderFs) => void
+  readonly blobLimits?: BlobLimits
   /** Called before the folder starts. */
   readonly files?: Readonly<Record<string, string>>
 }
 
 /** A workspace on a memory store and a real folder, started. */
 export async function testPeer(options: TestPeerOptions = {}): Promise<TestPeer> {
-  const { wire, rights = 'write', folder = await testFolder(), store = createMemoryStore(), files = {}, begin = true, prepare, ...rest } = options
+  const { wire, rights = 'write', folder = await testFolder(), store = createMemoryStore(), files = {}, begin = true, prepare, blobLimits = {}, ...rest } = options
   const keys = shareAs(keysFromWriteKey(nodeCrypto, WRITE_KEY), rights)
   const kept = { ...store, get: store.get.bind(store), scan: store.scan.bind(store), commit: store.commit.bind(store), close: async () => undefined }
   const transport = wire === undefined ? {} : { transport: wire.transport() }
-  const workspace = await openWorkspace({ keys, store: kept, name: 'test', machine: 'test', ...transport })
+  const workspace = await openWorkspace({ keys, store: kept, name: 'test', machine: 'test', blobLimits, ...transport })
   prepare?.(folder.fs)
   const reads: string[] = []
   const readFile = folder.fs.read.bind(folder.fs)
