@@ -111,8 +111,11 @@ export class AttachedDocument implements OpenDocument {
   }
 
   async close(): Promise<void> {
-    for (const undo of this.#links.values()) undo()
-    await this.#live.close()
+    try {
+      await this.#live.close()
+    } finally {
+      for (const undo of this.#links.values()) undo()
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

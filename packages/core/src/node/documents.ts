@@ -14,6 +14,7 @@ import type { ClientRange, DocRow, StepRow } from './step-row.js'
 import { isCurrent } from './workspace-types.js'
 import type { DocVersion } from './workspace-types.js'
 import { newestSeq } from './past.js'
+import { StepIndex } from './step-index.js'
 import type { Cause, Past } from './past.js'
 
 /** Yjs items kept in memory over all open documents: about 250 bytes each. */
@@ -53,7 +54,7 @@ export interface DocUpdates {
 
 interface OpenDoc {
   row: DocRow
-  readonly steps: StepRow[]
+  readonly steps: StepIndex
   /** First texts of this document and of those it absorbed. */
   readonly seeds: Map<DocId, string>
   document: TextDocument | undefined
@@ -98,7 +99,7 @@ export class Documents {
     }
     const open = await this.#load(batch, change.doc)
     const isInPast = await this.#pastOf(open.steps, from)
-    const verdict = checkUpdate(this.#crypto, change.doc, from.author, change, { clockOf: (client) => clockOf(open.steps, client, isInPast) })
+    const verdict = checkUpdate(this.#crypto, change.doc, from.author, change, { clockOf: (client) => open.steps.clockOf(client, isInPast) })
     if (!verdict.ok) return verdict.reason
     await this.#append(batch, change.doc, stepOf(from, verdict.ranges), change)
     return undefined
@@ -109,7 +110,7 @@ export class Documents {
     const made: ClientRange[] = []
     for (const change of changes) {
       const { steps } = await this.#load(batch, change.doc)
-      const past = { clockOf: (client: number) => Math.max(clockOf(steps, client, () => true), ...made.filter((range) => range.client === client).map(({ to }) => to)) }
+      const past = { clockOf: (client: number) => Math.max(steps.clockOf(client, () => true), ...made.filter((range) => range.client === client).map(({ to }) => to)) }
       const verdict = checkUpdate(this.#crypto, change.doc, author, change, past)
       if (!verdict.ok) return verdict.reason
       made.push(...verdict.ranges)
@@ -125,7 +126,7 @@ export class Documents {
     const open = await this.#load(batch, doc)
     const translations = new Translations(this.#crypto, seedsOf(open))
     const updates: Uint8Array[] = []
-    for (const step of contested ? [...open.steps].sort(canonicalOrder) : open.steps.slice(from)) {
+    for (const step of contested ? [...open.steps.all].sort(canonicalOrder) : open.steps.all.slice(from)) {
       const update = stepUpdate(this.#crypto, doc, await this.#docStep(open, step), seedsOf(open), translations)
       if (update !== undefined) updates.push(update)
     }
@@ -142,7 +143,7 @@ export class Documents {
     const inner = await this.#load(batch, loser)
     if (inner.row.into.includes(winner)) return
     this.#setRow(batch, loser, inner, { ...inner.row, into: [...inner.row.into, winner] })
-    for (const step of inner.steps) await this.#append(batch, winner, within(step, loser), undefined)
+    for (const step of inner.steps.all) await this.#append(batch, winner, within(step, loser), undefined)
   }
 
   /** Closes all documents, and forgets what was done to them and not logged. Call while nothing was applied. */
@@ -166,7 +167,7 @@ export class Documents {
   /** The live document; it stays the caller's only until the next await. */
   async document(batch: Batch, doc: DocId): Promise<TextDocument> {
     const open = await this.#load(batch, doc)
-    open.document ??= await this.#build(open, doc, open.steps)
+    open.document ??= await this.#build(open, doc, open.steps.all)
     return open.document
   }
 
@@ -177,14 +178,14 @@ export class Documents {
   /** A document of its own, as it was at `version`. */
   async fork(batch: Batch, doc: DocId, version: DocVersion): Promise<TextDocument> {
     const open = await this.#load(batch, doc)
-    const plus = version.plus.map((at) => open.steps[at])
-    const steps = [...open.steps.slice(0, version.upTo), ...plus].filter((step) => step !== undefined)
+    const plus = version.plus.map((at) => open.steps.all[at])
+    const steps = [...open.steps.all.slice(0, version.upTo), ...plus].filter((step) => step !== undefined)
     return await this.#build(open, doc, steps)
   }
 
   /** The authors and entries behind a document's steps, oldest first. */
   async steps(batch: Batch, doc: DocId): Promise<readonly StepRow[]> {
-    return (await this.#load(batch, doc)).steps
+    return (await this.#load(batch, doc)).steps.all
   }
 
   /** Closes what was used least recently while too much is open. Call between batches only. */
@@ -220,7 +221,7 @@ export class Documents {
 
   async #extend(batch: Batch, doc: DocId, open: OpenDoc, next: DocRow, step: StepRow): Promise<void> {
     if (step.isSeed && open.seeds.get(doc) === '') open.seeds.set(doc, await this.#seedText(next))
-    open.steps.push(...this.#withSeedRanges(doc, [step], open.seeds.get(doc) ?? ''))
+    for (const full of this.#withSeedRanges(doc, [step], open.seeds.get(doc) ?? '')) open.steps.add(full)
     this.#setRow(batch, doc, open, next)
     for (const inner of [...step.via, step.loser]) if (inner !== undefined) await this.#loadSeed(batch, open, inner)
     if (next.contested) open.document = undefined
@@ -259,7 +260,7 @@ export class Documents {
     const stored = [...(row.first === undefined ? [] : [row.first]), ...later.map(decodeStep)]
     const seed = await this.#seedText(row)
     const steps = this.#withSeedRanges(doc, stored, seed)
-    const open: OpenDoc = { row, steps, seeds: new Map([[doc, seed]]), document: undefined }
+    const open: OpenDoc = { row, steps: new StepIndex(steps), seeds: new Map([[doc, seed]]), document: undefined }
     for (const step of steps) for (const inner of [...step.via, step.loser]) if (inner !== undefined) await this.#loadSeed(batch, open, inner)
     this.#open.set(doc, open)
     return open
@@ -296,15 +297,16 @@ export class Documents {
    * Which of a document's steps the causal past of a change holds, and the change's own entry so far. What came
    * from an absorbed document is there once its absorption is.
    */
-  async #pastOf(steps: readonly StepRow[], from: Provenance): Promise<(step: StepRow) => boolean> {
+  async #pastOf(steps: StepIndex, from: Provenance): Promise<(step: StepRow) => boolean> {
     const unseen = new Set<StepRow>()
-    for (const step of steps) {
-      if (step.entry !== from.entry && this.#isForked(step.author) && !(await from.includes(step))) unseen.add(step)
+    for (const [author, own] of steps.byAuthor) {
+      if (!this.#isForked(author)) continue
+      for (const step of own) if (step.entry !== from.entry && !(await from.includes(step))) unseen.add(step)
     }
     const holds = (step: StepRow): boolean =>
       step.entry === from.entry || (step.seq <= newestSeq(from.past, step.author) && !unseen.has(step))
     const absorbed = new Set<string>()
-    for (const step of steps) if (step.loser !== undefined && holds(step)) absorbed.add([step.loser, ...step.via].join())
+    for (const step of steps.absorbing) if (holds(step)) absorbed.add([step.loser, ...step.via].join())
     return (step) => holds(step) && step.via.every((_, at) => absorbed.has(step.via.slice(at).join()))
   }
 }
@@ -327,19 +329,7 @@ function within(step: StepRow, loser: DocId): StepRow {
   return { ...step, via: [...step.via, loser], ranges }
 }
 
-/** End of what is there of `client` in the steps of a causal past. */
-function clockOf(steps: readonly StepRow[], client: number, isInPast: (step: StepRow) => boolean): number {
-  let clock = 0
-  for (const step of steps) {
-    for (const range of step.ranges) if (range.client === client && range.to > clock && isInPast(step)) clock = range.to
-  }
-  return clock
-}
-
 /** Whether structs of `step` stand under ids that another step already used; derived ids may repeat: they hash what they carry. */
-function overlaps(steps: readonly StepRow[], step: StepRow, change: DocStep['change'] | undefined): boolean {
-  if (change?.kind === 'derived' || change?.kind === 'seed') return false
-  return step.ranges.some((range) =>
-    steps.some((other) => other.ranges.some((known) => known.client === range.client && range.from < known.to && known.from < range.to))
-  )
+function overlaps(steps: StepIndex, step: StepRow, change: DocStep['change'] | undefined): boolean {
+  return change?.kind !== 'derived' && change?.kind !== 'seed' && steps.overlaps(step.ranges)
 }

@@ -227,8 +227,48 @@ describe('live documents', () => {
     ann.y.getText('t').insert(0, 'kept')
     await ann.live.close()
     await ann.live.close()
+    ann.y.getText('t').insert(4, ' apart')
     const again = liveOn(ann.test, BOARD, NAME, ann.y, () => undefined)
     await again.open()
-    expect([again.isSaved, ann.y.getText('t').toJSON()]).toEqual([true, 'kept'])
+    await again.save()
+    const bob = await Peer.open()
+    for (const entry of await ann.test.entries()) await bob.receive([entry])
+    expect([again.isSaved, bob.y.getText('t').toJSON()]).toEqual([true, 'kept apart'])
+  })
+
+  it('[EMB28] refuse a Y.Doc with edits that nobody can sign any more', async () => {
+    const ann = await Peer.open()
+    ann.y.getText('t').insert(0, 'signed by Ann')
+    await ann.live.close()
+    const bob = await TestReplica.open()
+    await expect(liveOn(bob, BOARD, NAME, ann.y, () => undefined).open()).rejects.toMatchObject({ name: 'ForeignContentError' })
+    for (const entry of await ann.test.entries()) await bob.replica.receive([entry])
+    const later = liveOn(bob, BOARD, NAME, ann.y, () => undefined)
+    await later.open()
+    expect(later.isSaved).toBe(true)
+  })
+
+  it('[EMB29] save what was typed, and end with an event, when a file became part of another', async () => {
+    const [ann, bob] = [await TestReplica.open(), await TestReplica.open()]
+    const text = (who: string): string => `one\ntwo\nthree\nfrom ${who}\n`
+    const files = await Promise.all([ann, bob].map(async ({ replica }, at) => (await replica.edit([{ type: 'create-file', path: 'a.md', text: text(at === 0 ? 'Ann' : 'Bob'), executable: false }])).results[0]?.doc))
+    const errors: Error[] = []
+    const lives = await Promise.all(files.map(async (doc) => {
+      if (doc === undefined) throw new Error('no document')
+      const live = liveOn(ann, doc, undefined, new Y.Doc(), () => undefined)
+      live.on('error', (error) => errors.push(error))
+      return live
+    }))
+    for (const entry of await bob.entries()) await ann.replica.receive([entry])
+    for (const live of lives) {
+      await live.open()
+      live.y.getText('content').insert(0, 'typed\n')
+    }
+    await ann.replica.mergeCollisions()
+    for (const live of lives) await live.pull()
+    for (const live of lives) await live.save().catch(() => undefined)
+    expect(errors).toMatchObject([{ name: 'MergedDocumentError' }])
+    const [shown] = (await ann.show()).filter((line) => line.startsWith('file a.md'))
+    expect(shown?.match(/typed|from Ann|from Bob/g)?.toSorted()).toEqual(['from Ann', 'from Bob', 'typed', 'typed'])
   })
 })

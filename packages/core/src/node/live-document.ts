@@ -47,6 +47,10 @@ export interface LiveEvents {
   error: Error
 }
 
+/** Nobody can sign them, and what is written next to them names them as neighbours, which others would not know. */
+const FOREIGN_CONTENT =
+  'this Y.Doc holds edits that were signed elsewhere and are not held here; open a new Y.Doc and copy the content, or keep the workspace in a file instead of the Y.Doc'
+
 /** Y.Docs that are attached: two would write under one client id. */
 const attached = new WeakSet<Y.Doc>()
 /** What a Y.Doc wrote under before it was let go: it may hold edits that were not saved yet. */
@@ -151,7 +155,12 @@ export class LiveDocument implements LiveSource {
     if (this.#state !== 'open') return
     try {
       const news = await this.#init.replica.updatesFrom(this.doc, this.#position)
-      if (this.#state === 'open') this.#apply(news)
+      if (this.#state !== 'open') return
+      const end = endOf(news)
+      if (end === undefined) return this.#apply(news)
+      // What was typed until now still belongs to this document.
+      if (!this.isSaved) await this.#save()
+      this.#fail(end)
     } catch (error) {
       this.#fail(error)
     }
@@ -162,11 +171,15 @@ export class LiveDocument implements LiveSource {
     const hadContent = y.store.clients.size > 0
     const before = y.clientID
     applyAll(y, held.updates, this.#init.origin)
+    const own = hadContent || y.store.clients.has(before) ? ownContent(y, held.updates) : undefined
+    if (own?.structs.some(({ client }) => client >= IMPORT_END && this.#leaseOf(client) === undefined) === true) {
+      throw new CollabError('ForeignContentError', FOREIGN_CONTENT)
+    }
     this.#position = held.count
     this.#state = 'open'
     this.#init.replica.live.add(this)
     // What observers wrote while they were shown the content counts too.
-    if (hadContent || y.store.clients.has(before)) this.#add(ownContent(y, held.updates))
+    if (own !== undefined) this.#add(own)
     this.#useLease()
     y.on('update', this.#onUpdate)
     y.on('destroy', this.#onDestroy)
@@ -270,9 +283,7 @@ export class LiveDocument implements LiveSource {
     return nonce === null ? { kind: 'import', doc, update } : { kind: 'update', doc, nonce, update }
   }
 
-  #apply({ count, updates, contested, into }: DocUpdates): void {
-    if (contested) throw new CollabError('ContestedDocumentError', 'the log of a member forked in this document; open it again to see it as everyone does')
-    if (into.length > 0) throw new CollabError('MergedDocumentError', 'this text became part of another file of the same name; open the file again')
+  #apply({ count, updates }: DocUpdates): void {
     if (count <= this.#position) return
     this.#position = count
     this.#applying = updates
@@ -299,9 +310,17 @@ export class LiveDocument implements LiveSource {
       // What is written from now on is a history of its own, which comes along when the Y.Doc is opened again.
       formerLeases.set(this.y, [...(formerLeases.get(this.y) ?? []), this.#lease])
       this.y.clientID = randomClient(this.#init.crypto)
+      this.#events.emit('client', this.y.clientID)
     }
     this.y.off('update', this.#onUpdate)
     this.y.off('destroy', this.#onDestroy)
     attached.delete(this.y)
   }
+}
+
+/** Why a Y.Doc, which cannot be built anew in place, has to be opened again. */
+function endOf({ contested, into }: DocUpdates): Error | undefined {
+  if (contested) return new CollabError('ContestedDocumentError', 'the log of a member forked in this document; open it again to see it as everyone does')
+  if (into.length > 0) return new CollabError('MergedDocumentError', 'this text became part of another file of the same name; open the file again')
+  return undefined
 }

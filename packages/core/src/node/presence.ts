@@ -67,7 +67,8 @@ const PER_NEIGHBOUR = { burst: 500, perSecond: 200 }
 export class Presence {
   readonly #init: PresenceInit
   readonly #context: PresenceContext
-  readonly #participants = new Set<Participant>()
+  /** With what each showed last to the others here. */
+  readonly #participants = new Map<Participant, PresenceState | undefined>()
   readonly #peers: PresentPeers
   readonly #perPeer: TokenBuckets
   readonly #perNeighbour: TokenBuckets
@@ -103,12 +104,13 @@ export class Presence {
 
   /** Shows the others to `participant`, and it to them, until the returned function is called. */
   attach(participant: Participant): () => void {
-    this.#participants.add(participant)
+    this.#participants.set(participant, undefined)
     participant.show(this.#peers.statesOf(participant.doc))
     this.changed()
     return () => {
+      const last = this.#participants.get(participant)
       this.#participants.delete(participant)
-      this.#showHere([gone(participant.local())])
+      if (last !== undefined) this.#show([{ ...last, state: null }])
     }
   }
 
@@ -119,9 +121,8 @@ export class Presence {
     const wait = Math.max(0, this.#sentAt + SEND_EVERY_MS - clock.monotonic())
     this.#cancelSend = clock.after(wait, () => {
       this.#cancelSend = undefined
-      const states = [...this.#participants].map((participant) => participant.local())
-      this.#showHere(states)
-      this.#send(states)
+      this.#showHere()
+      this.#send([...this.#participants.values()])
     })
   }
 
@@ -145,7 +146,7 @@ export class Presence {
     this.#cancelSend?.()
     for (const cancel of this.#timers) cancel()
     this.#timers.clear()
-    if (this.#participants.size > 0) this.#send([...this.#participants].map((participant) => gone(participant.local())))
+    if (this.#participants.size > 0) this.#send([])
     this.#stopped = true
   }
 
@@ -167,7 +168,7 @@ export class Presence {
   }
 
   #isHere(doc: DocId, client: number): boolean {
-    return [...this.#participants].some((participant) => participant.doc === doc && participant.local()?.client === client)
+    return [...this.#participants.keys()].some((participant) => participant.doc === doc && participant.local()?.client === client)
   }
 
   #isFresh(peer: string, counter: number): boolean {
@@ -196,19 +197,23 @@ export class Presence {
   }
 
   #show(states: readonly PresenceState[]): void {
-    for (const participant of this.#participants) {
-      const here = states.filter(({ doc }) => doc === participant.doc)
+    for (const participant of this.#participants.keys()) {
+      const own = participant.local()?.client
+      const here = states.filter(({ doc, client }) => doc === participant.doc && client !== own)
       if (here.length > 0) participant.show(here)
     }
   }
 
   /** Several participants of one peer see each other too. */
-  #showHere(states: readonly (PresenceState | undefined)[]): void {
-    for (const participant of this.#participants) {
-      const own = participant.local()?.client
-      const others = states.filter((state) => state !== undefined && state.doc === participant.doc && state.client !== own)
-      if (others.length > 0) participant.show(others as readonly PresenceState[])
+  #showHere(): void {
+    const states: PresenceState[] = []
+    for (const [participant, last] of this.#participants) {
+      const state = participant.local()
+      if (last !== undefined && last.client !== state?.client) states.push({ ...last, state: null })
+      if (state !== undefined) states.push(state)
+      this.#participants.set(participant, state)
     }
+    this.#show(states)
   }
 
   #send(states: readonly (PresenceState | undefined)[]): void {
@@ -226,8 +231,4 @@ export class Presence {
       logger.warn('presence was not sent', { reason: errorMessage(error) })
     }
   }
-}
-
-function gone(state: PresenceState | undefined): PresenceState | undefined {
-  return state === undefined ? undefined : { ...state, clock: state.clock + 1, state: null }
 }

@@ -187,7 +187,7 @@ export class CollabProvider extends ObservableV2<ProviderEvents> {
 
   #attach({ workspace, opened, undos }: Connection): void {
     this.#opened = opened
-    if (this.awareness !== null) undos.push(opened.attachAwareness(this.awareness))
+    if (this.awareness !== null) opened.attachAwareness(this.awareness)
     undos.push(
       opened.on('error', (error) => this.emit('error', [error])),
       opened.on('status', (status) => this.emit('sync-status', [status])),
