@@ -87,6 +87,7 @@ export class SimFolder implements Disposable {
       await this.#begin()
     } catch (error) {
       if (!faulty.crashed) throw error
+      await this.crash()
     }
   }
 
@@ -103,19 +104,24 @@ export class SimFolder implements Disposable {
     await this.#world.until(sync.start())
   }
 
-  /** Ends as a process does that is told to. */
+  /** Ends as a process does that is told to, unless a crash comes first. */
   async stop(): Promise<void> {
     const running = this.#running
     if (running === undefined) return
-    await this.#world.until(running.sync.stop())
-    await running.fs.close()
-    this.#running = undefined
-    await this.peer.stop()
+    try {
+      await this.#world.until(running.sync.stop())
+      await running.fs.close()
+      await this.#world.until(this.peer.stop())
+      this.#running = undefined
+    } catch (error) {
+      if (!this.crashed) throw error
+    }
+    if (this.crashed) await this.crash()
   }
 
   /** Whether a crash that was asked for has come: `crash` clears away what is left of the process. */
   get crashed(): boolean {
-    return this.#faulty.crashed
+    return this.running && this.#faulty.crashed
   }
 
   /** A crash, now or already: disk and store stay as they are at this moment. */

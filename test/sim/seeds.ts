@@ -3,3 +3,6 @@ export const FAILED_SEEDS: readonly number[] = [1818]
 
 /** The same, of runs with copied stores. */
 export const FAILED_COPY_SEEDS: readonly number[] = []
+
+/** The same, of runs with folders. */
+export const FAILED_FOLDER_SEEDS: readonly number[] = []
