@@ -104,6 +104,17 @@ const STORIES: readonly Story[] = [
     expected: { 'a.md': LINES, 'd/c.md': 'new\nnewer\n' }
   },
   {
+    name: 'a peer makes and edits what the user edits while the process is gone, and moves its directory',
+    files: { 'a.md': LINES },
+    act: (_, other) => other.user.save('d/b.md', LINES),
+    meanwhile: ({ user }, other) => {
+      if (user.exists('d/b.md')) user.append('d/b.md', 'four\n')
+      else other.user.append('d/b.md', 'four\n')
+      other.user.move('d', 'e')
+    },
+    expected: { 'a.md': LINES, 'e/b.md': `${LINES}four\n` }
+  },
+  {
     name: 'a peer edits what the user moves and edits while the process is gone',
     files: { 'd/a.md': LINES },
     act: (_, other) => other.user.save('d/a.md', `${LINES}four\n`),

@@ -1,3 +1,4 @@
+import { shareMostLines } from '@collab/core'
 import type { NodeId } from '@collab/core'
 import type { BaseRow, FileRow } from './base-row.js'
 import { pushedRing } from './base-row.js'
@@ -8,9 +9,17 @@ import type { RelPath } from './rel-path.js'
 import { equalSignature, isRacy } from './signature.js'
 import type { Signature } from './signature.js'
 import { decodeText, hashBytes } from './text-content.js'
+import { placedRow } from './unsettled.js'
 
 /** Readings of a file that a crash left in doubt. */
 const MAX_READS = 20
+
+interface FoundText {
+  readonly text: string
+  readonly hash: string
+  readonly signature: Signature
+  readonly racy: boolean
+}
 
 /** Records what disk and workspace agree on, where neither has to change. */
 export class Recorder {
@@ -69,12 +78,17 @@ export class Recorder {
       return { ...row, doc: wanted.doc, agreed, ring, wanted: undefined, signature: found.signature, racy: found.racy }
     }
     if (this.#context.fs.fact(row.path).kind === 'absent') this.#context.unsettled.add(row)
-    if (row.agreed === undefined) return undefined
+    if (row.agreed === undefined) return (await this.#wasEdited(found, wanted)) ? placedRow(row) : undefined
     const ring = row.doc === wanted.doc ? [{ version: wanted.version, hash: wanted.hash }, ...row.ring] : row.ring
     return { ...row, ring, wanted: undefined }
   }
 
-  async #readWanted(row: FileRow, wanted: NonNullable<FileRow['wanted']>): Promise<{ hash: string; signature: Signature; racy: boolean } | undefined> {
+  /** A file of mostly the same lines where one was being placed was placed, and edited since. */
+  async #wasEdited(found: FoundText | undefined, wanted: NonNullable<FileRow['wanted']>): Promise<boolean> {
+    return found !== undefined && shareMostLines(await this.#context.texts.read(wanted.doc, wanted), found.text)
+  }
+
+  async #readWanted(row: FileRow, wanted: NonNullable<FileRow['wanted']>): Promise<FoundText | undefined> {
     const { fs, texts, clock } = this.#context
     if (fs.fact(row.path).kind !== 'file') return undefined
     const content = (): Promise<string> => texts.read(wanted.doc, wanted)
@@ -88,7 +102,7 @@ export class Recorder {
       if (result.kind !== 'stable') return undefined
       const decoded = decodeText(result.bytes)
       if ('reason' in decoded) return undefined
-      return { hash: hashBytes(result.bytes), signature: result.signature, racy: isRacy(result.signature, lookedAt) }
+      return { text: decoded.text, hash: hashBytes(result.bytes), signature: result.signature, racy: isRacy(result.signature, lookedAt) }
     }
     return undefined
   }
