@@ -115,6 +115,20 @@ describe('a disk with less', () => {
     expectBoth(two, [['a.md', 'a\nmore\n'], ['d/b.md', 'b\n'], ['e.md', 'e\n']])
   })
 
+  it('[FAULT15] ... and is not overwritten by what a peer sends before that', async () => {
+    using two = await pair({ tickMs: 2000 }, { 'a.md': 'aaaa\n', 'b.md': 'bbbb\n' })
+    two.plain.user.save('a.md', 'aaaa\nbbbb\n')
+    two.plain.user.save('b.md', 'bbbb\ncccc\n')
+    while (two.odd.user.read('b.md') !== 'bbbb\ncccc\n') await two.plain.settled()
+    await two.odd.settled()
+    two.odd.user.save('a.md', 'mine\nbbbb\n')
+    two.odd.user.save('b.md', 'mine\ncccc\n')
+    two.plain.user.save('a.md', 'zero\naaaa\nbbbb\n')
+    two.plain.user.remove('b.md')
+    await two.settled()
+    expectBoth(two, [['a.md', 'zero\nmine\nbbbb\n'], ['b.md', 'mine\ncccc\n']])
+  })
+
   it('[FAULT14] with timestamps of two seconds an edit that leaves size and time as they were is found by the next listing', async () => {
     using two = await pair({ tickMs: 2000 }, { 'a.md': 'aaaa\n' })
     two.plain.user.save('a.md', 'bbbb\n')

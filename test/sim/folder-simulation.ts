@@ -54,6 +54,8 @@ class FolderSimulation {
   /** Per folder: files saved, and files moved, that it has not noticed yet. Both at once may be a new file to anyone. */
   readonly #saved = new Map<SimFolder, Set<string>>()
   readonly #moved = new Map<SimFolder, Set<string>>()
+  /** Names that a move left free: another file under such a name would be taken for the first one, edited. */
+  readonly #vacated = new Set<string>()
   /** Watchers lose events. Then nobody moves anything: half of the news of a move is a deletion, or a new file. */
   readonly #isLossy: boolean
   #jump = 0
@@ -144,6 +146,7 @@ class FolderSimulation {
     const directory = path.includes('/') && random.chance(0.3) ? path.slice(0, path.lastIndexOf('/')) : undefined
     const to = directory === undefined ? this.#freePath(folder) : `moved-${random.word().toString(36)}`
     if (directory !== undefined && [...this.#setOf(this.#saved, folder)].some((each) => each.startsWith(`${directory}/`))) return
+    for (const each of folder.user.files().keys()) this.#vacated.add(each)
     folder.user.move(directory ?? path, to)
     for (const each of folder.user.files().keys()) if (each === to || each.startsWith(`${to}/`)) this.#setOf(this.#moved, folder).add(each)
     this.#did(`${folder.name} moves ${directory ?? path} to ${to}`, 'moves')
@@ -269,7 +272,8 @@ class FolderSimulation {
   #freePath(folder: SimFolder): string {
     const { random } = this.#world
     const path = random.pick(FOLDERS) + random.pick(NAMES)
-    return folder.user.exists(path) ? `${path}-${random.word().toString(36)}` : path
+    const isTaken = folder.user.exists(path) || this.#vacated.has(path)
+    return isTaken ? `${path}-${random.word().toString(36)}` : path
   }
 
   #line(): string {

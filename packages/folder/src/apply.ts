@@ -104,7 +104,7 @@ export class Apply {
   async #replace({ subject, live, row }: Wanted): Promise<ReplaceResult> {
     const expect = subject.disk?.signature
     if (expect === undefined) return { kind: 'changed' }
-    return await this.#context.fs.replace(row.path, encodeText(live.text), { expect, executable: row.executable })
+    return await this.#context.fs.replace(row.path, encodeText(live.text), { expect, hash: knownHash(subject), executable: row.executable })
   }
 
   async #placeAll(subjects: readonly Subject[]): Promise<void> {
@@ -138,6 +138,7 @@ export class Apply {
       else rows.push({ ...row, wanted: undefined })
       if (result.kind === 'exists' && result.held !== undefined) this.#context.gaps.add(row.path)
       if (result.kind === 'blocked') this.#blocked(row.path, result)
+      else if (result.kind === 'changed') this.#lookAgain(row.path)
       else if (result.kind !== 'written' || this.#context.stale.has(row.node)) this.#context.dirty.add(row.path)
     }
     const ops = [...this.#context.index.write(rows, dropped), ...held]
@@ -223,9 +224,9 @@ export class Apply {
     const { fs, index, emit, dirty, workspace, held } = this.#context
     if (base?.type !== 'file' || disk === undefined) return
     const stored = index.at(path)?.node ?? base.node
-    const result = await fs.remove(path, { expect: disk.signature })
+    const result = await fs.remove(path, { expect: disk.signature, hash: knownHash({ base, disk }) })
     if (result.kind === 'blocked') return this.#blocked(path, result)
-    if (result.kind === 'changed') return dirty.add(path)
+    if (result.kind === 'changed') return this.#lookAgain(path)
     const keep = result.kind === 'removed' && base.agreed !== undefined
     const ops = keep ? [held.put(result.held, { doc: base.doc, agreed: base.agreed, ring: base.ring })] : []
     await workspace.rows.commit([...index.write([], [stored]), ...ops])
@@ -276,6 +277,11 @@ export class Apply {
     emit('warning', { code: 'read-only', message: `the link only grants reading: your edit of ${path} was kept as ${beside} and is not sent` })
   }
 
+  #lookAgain(path: RelPath): void {
+    this.#context.verifiedAt.delete(path)
+    this.#context.dirty.add(path)
+  }
+
   #freeName(path: RelPath, label: string | undefined): RelPath {
     for (let attempt = 0; attempt < MAX_NAMES; attempt++) {
       const name = label === undefined ? localEditName(path, attempt) : `${path}${label}${attempt === 0 ? '' : attempt + 1}`
@@ -289,6 +295,12 @@ export class Apply {
     if (skipped.add(path, reason)) emit('warning', { code: 'blocked', message: `${path} could not be changed on disk: ${reason}` })
     dirty.add(path, BLOCKED_RETRY_MS, true)
   }
+}
+
+/** What the file holds as far as is known, where its signature does not show every change. */
+function knownHash({ base, disk }: Pick<Subject, 'base' | 'disk'>): string | undefined {
+  if (disk?.racy !== true) return undefined
+  return disk.content?.hash ?? (base?.type === 'file' ? base.agreed?.hash : undefined)
 }
 
 function toWanted(subject: Subject, live: TextState | undefined): Wanted[] {

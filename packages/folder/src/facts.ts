@@ -66,12 +66,23 @@ export function currentBase(context: FolderContext, path: RelPath): { base: Base
   const { index, workspace } = context
   const base = index.at(path)
   const shown = workspace.tree.at(path)
-  if (base === undefined) return { base, entry: shown !== undefined && index.of(shown.node) === undefined ? shown : undefined }
+  if (base === undefined) return shown === undefined ? { base, entry: shown } : newcomer(context, path, shown)
   const entry = workspace.tree.get(base.node)
   if (entry?.node === base.node) return { base, entry }
   const heir = entry ?? (base.type === 'directory' && shown?.type === 'directory' ? shown : undefined)
   if (heir === undefined || heir.type !== base.type || index.of(heir.node) !== undefined) return { base, entry: undefined }
   return { base: { ...base, node: heir.node }, entry: heir }
+}
+
+/**
+ * What is shown at a path that has no base: unknown here, or a file whose base is elsewhere. Where nothing is left at
+ * that other place, the file was moved here, by a run that a crash cut off or by somebody who had the same idea.
+ */
+function newcomer(context: FolderContext, path: RelPath, shown: TreeEntry): { base: BaseRow | undefined; entry: TreeEntry | undefined } {
+  const row = context.index.of(shown.node)
+  if (row === undefined) return { base: undefined, entry: shown }
+  const isHere = row.type === shown.type && lookOnce(context, path).kind === row.type && lookOnce(context, row.path).kind === 'absent'
+  return isHere ? { base: { ...row, path }, entry: shown } : { base: undefined, entry: undefined }
 }
 
 /** Looks at one path on all three sides and decides its next step. */

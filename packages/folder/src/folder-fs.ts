@@ -51,8 +51,17 @@ export type ReadResult =
   | { readonly kind: 'unreadable'; readonly reason: string }
   | { readonly kind: 'too-large'; readonly signature: Signature; readonly size: number; readonly executable: boolean }
 
+/** What a caller read. */
+export interface Expected {
+  readonly expect: Signature
+  /** Hash of the content, for a file that may have changed without its signature showing it: `isRacy`. */
+  readonly hash?: string | undefined
+}
+
 export interface ReplaceOptions {
   readonly expect: Signature | 'absent'
+  /** As in `Expected`. */
+  readonly hash?: string | undefined
   readonly executable: boolean
   /** Take permissions and owner from the file that is replaced. @default true */
   readonly keepMode?: boolean
@@ -187,7 +196,7 @@ export interface FolderFs {
   /** Many new files, in parallel batches; missing parents are made. Results in the order of `items`. */
   placeMany(items: readonly PlaceItem[]): Promise<ReplaceResult[]>
   /** Moves the file into the trash. */
-  remove(path: RelPath, options: { readonly expect: Signature }): Promise<RemoveResult>
+  remove(path: RelPath, options: Expected): Promise<RemoveResult>
   move(from: RelPath, to: RelPath, options: { readonly expect: Signature }): Promise<MoveResult>
   moveDirectory(from: RelPath, to: RelPath): Promise<MoveDirectoryResult>
   /** With its parents. 'exists' only for a real directory. */

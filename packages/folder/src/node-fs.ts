@@ -6,7 +6,7 @@ import { diskReason, errorCode, forgetAnchors, openAnchor } from './anchor.js'
 import { lookAtPath } from './disk-fact.js'
 import { ExactNames } from './exact-names.js'
 import { syncAndClose, syncDirectory, unlinkIfThere, writeNew } from './durable.js'
-import type { FolderFs, HeldChange, HeldId, Hint, PlaceItem, PurgeOptions, ReadOptions, ReadResult, ReplaceOptions, ScanOptions } from './folder-fs.js'
+import type { Expected, FolderFs, HeldChange, HeldId, Hint, PlaceItem, PurgeOptions, ReadOptions, ReadResult, ReplaceOptions, ScanOptions } from './folder-fs.js'
 import { HeldInodes } from './held.js'
 import { Holders } from './holders.js'
 import type { IgnoreRules } from './ignore.js'
@@ -175,8 +175,8 @@ class NodeFolderFs implements FolderFs {
     return placeMany(this.#context, items)
   }
 
-  remove(path: RelPath, options: { readonly expect: Signature }) {
-    return removeFile(this.#context, path, options.expect)
+  remove(path: RelPath, options: Expected) {
+    return removeFile(this.#context, path, options)
   }
 
   move(from: RelPath, to: RelPath, options: { readonly expect: Signature }) {

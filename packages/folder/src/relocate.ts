@@ -4,6 +4,7 @@ import { lookAt, signatureOf } from './disk-fact.js'
 import { isOneName, linkNew, moveBack, syncDirectory } from './durable.js'
 import type {
   ExecutableResult,
+  Expected,
   MakeDirectoryResult,
   MoveDirectoryResult,
   MoveResult,
@@ -19,7 +20,8 @@ import type { DiskContext } from './write.js'
 import { blocked, settle, statsAt, syncParents, takeAside, withExecutable } from './write.js'
 
 /** Moves the file into the trash; see `FolderFs.remove`. */
-export async function removeFile(context: DiskContext, path: RelPath, expect: Signature): Promise<RemoveResult> {
+export async function removeFile(context: DiskContext, path: RelPath, expected: Expected): Promise<RemoveResult> {
+  const { expect } = expected
   try {
     const before = statsAt(context, path)
     if (before === undefined) return lookAtNamed(context, path).kind === 'absent' ? { kind: 'absent' } : { kind: 'changed' }
@@ -27,7 +29,7 @@ export async function removeFile(context: DiskContext, path: RelPath, expect: Si
     const id = context.trash.newId()
     const note: TrashNote = { path, why: 'removed', at: context.clock.now(), seen: expect, changed: false }
     await context.trash.begin(id, note)
-    const taken = attempt(() => takeNamed(context, path, id, expect))
+    const taken = attempt(() => takeNamed(context, path, id, expected))
     const kept = settle(context, id, note)
     if (taken.error !== undefined) return blocked(taken.error)
     if (kept) await syncParents(context, path)
@@ -37,10 +39,10 @@ export async function removeFile(context: DiskContext, path: RelPath, expect: Si
   }
 }
 
-function takeNamed(context: DiskContext, path: RelPath, id: string, expect: Signature): boolean {
+function takeNamed(context: DiskContext, path: RelPath, id: string, expected: Expected): boolean {
   using parent = openAnchor(context.root, context.spelling.names(path).slice(0, -1))
   using trash = context.trash.anchor()
-  return takeAside(parent.entry(context.spelling.names(path).at(-1) ?? ''), trash.entry(id), expect)
+  return takeAside(parent.entry(context.spelling.names(path).at(-1) ?? ''), trash.entry(id), expected)
 }
 
 /** Gives the file its new name, then takes the old one away; see `FolderFs.move`. */
@@ -95,7 +97,7 @@ function relink(context: DiskContext, from: RelPath, to: RelPath, id: string, ex
 function takeOldName(old: string, fresh: string, aside: string, expect: Signature): MoveResult {
   const linked = lstatSync(fresh, { bigint: true })
   const state = signatureOf(linked)
-  if (!linked.isFile() || !sameContentState(state, expect) || !takeAside(old, aside, state)) {
+  if (!linked.isFile() || !sameContentState(state, expect) || !takeAside(old, aside, { expect: state })) {
     undoNewName(fresh, aside)
     return { kind: 'changed' }
   }

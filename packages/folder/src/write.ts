@@ -1,12 +1,12 @@
 import type { BigIntStats } from 'node:fs'
-import { closeSync, constants, fchmodSync, fchownSync, fstatSync, lstatSync, openSync, renameSync, unlinkSync } from 'node:fs'
+import { closeSync, constants, fchmodSync, fchownSync, fstatSync, lstatSync, openSync, readFileSync, renameSync, unlinkSync } from 'node:fs'
 import type { Clock } from '@collab/core'
 import type { Anchor } from './anchor.js'
 import { diskReason, errorCode, makeAnchor, openAnchor } from './anchor.js'
 import { partEntry } from './part-name.js'
 import { signatureOf } from './disk-fact.js'
 import { linkNew, moveBack, syncAndClose, syncDirectory, unlinkIfThere, writeNew } from './durable.js'
-import type { Blocked, HeldId, ReplaceOptions, ReplaceResult } from './folder-fs.js'
+import type { Blocked, Expected, HeldId, ReplaceOptions, ReplaceResult } from './folder-fs.js'
 import type { HeldInodes } from './held.js'
 import type { RelPath } from './rel-path.js'
 import { CONTROL_DIRECTORY } from './rel-path.js'
@@ -14,6 +14,7 @@ import type { Signature } from './signature.js'
 import { equalSignature, sameContentState } from './signature.js'
 import type { Spelling } from './spelling.js'
 import type { StuckPaths } from './stuck.js'
+import { hashBytes } from './text-content.js'
 import type { Trash, TrashNote } from './trash.js'
 import { TEMP_DIRECTORY } from './trash.js'
 
@@ -111,7 +112,7 @@ async function swapFile(
     ...(model && { owner: model })
   })
   try {
-    const result = exchange(context, path, temp, id, expect)
+    const result = exchange(context, path, temp, id, { expect, hash: options.hash })
     const held = settle(context, id, note)
     if (result.kind === 'written' || held) await syncParents(context, path)
     return held && (result.kind === 'written' || result.kind === 'exists') ? { ...result, held: id } : result
@@ -152,14 +153,14 @@ async function prepareSwap(context: DiskContext, id: HeldId, note: TrashNote, co
   }
 }
 
-function exchange(context: DiskContext, path: RelPath, temp: Temp, id: HeldId, expect: Signature): ReplaceResult {
+function exchange(context: DiskContext, path: RelPath, temp: Temp, id: HeldId, expected: Expected): ReplaceResult {
   const parents = context.spelling.names(path)
   const name = parents.pop() ?? ''
   using parent = openAnchor(context.root, parents)
   using trash = context.trash.anchor()
   using temps = tempAnchor(context.root)
   const target = parent.entry(name)
-  if (!takeAside(target, trash.entry(id), expect)) return { kind: 'changed' }
+  if (!takeAside(target, trash.entry(id), expected)) return { kind: 'changed' }
   try {
     if (linkNew(temps.entry(temp.id), target)) unlinkSync(temps.entry(temp.id))
   } catch (error) {
@@ -171,7 +172,7 @@ function exchange(context: DiskContext, path: RelPath, temp: Temp, id: HeldId, e
 }
 
 /** Renames the file aside if it is the expected one; whatever else it took goes back to its place when that is free. */
-export function takeAside(target: string, aside: string, expect: Signature): boolean {
+export function takeAside(target: string, aside: string, { expect, hash }: Expected): boolean {
   const present = lstatSync(target, { bigint: true, throwIfNoEntry: false })
   if (present === undefined || !present.isFile() || !equalSignature(signatureOf(present), expect)) return false
   try {
@@ -182,7 +183,9 @@ export function takeAside(target: string, aside: string, expect: Signature): boo
   }
   try {
     const taken = lstatSync(aside, { bigint: true })
-    if (taken.isFile() && sameContentState(signatureOf(taken), expect)) return true
+    const isSame = taken.isFile() && sameContentState(signatureOf(taken), expect)
+    // Nobody can change it unseen any more: here its name is known to nobody else.
+    if (isSame && (hash === undefined || hashBytes(readFileSync(aside)) === hash)) return true
   } catch (error) {
     moveBack(aside, target)
     throw error
