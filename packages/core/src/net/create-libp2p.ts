@@ -24,6 +24,10 @@ export interface NodeInternals extends MulticastDNSComponents {
 export type Services = { identify: Identify; ping: Ping; pubsub: GossipSub; internals: NodeInternals }
 export type Node = Libp2p<Services>
 export type TransportFactories = NonNullable<Libp2pOptions['transports']>
+/** What a workspace asks of its libp2p node: keys, gater, limits, and the services that it uses. */
+export type NodeOptions = Libp2pOptions<Services>
+/** Makes the node, not started, from these options and whatever an app adds: transports, discovery, services. */
+export type NodeFactory = (options: NodeOptions) => Promise<Node>
 
 export interface NodeInit {
   readonly privateKey: PrivateKey
@@ -34,11 +38,17 @@ export interface NodeInit {
   readonly listen: readonly string[]
   /** @default TCP */
   readonly transports?: TransportFactories
+  /** @default libp2p's own */
+  readonly create?: NodeFactory
 }
 
 /** A libp2p node, not started: TCP, Noise, yamux; only Ed25519 peers; gossip behind `gate`. */
-export function createNode(init: NodeInit): Promise<Node> {
-  return createLibp2p<Services>({
+export async function createNode(init: NodeInit): Promise<Node> {
+  return await (init.create ?? createLibp2p)(optionsOf(init))
+}
+
+function optionsOf(init: NodeInit): NodeOptions {
+  return {
     start: false,
     privateKey: init.privateKey,
     // Nothing that tells a version or a system.
@@ -70,7 +80,7 @@ export function createNode(init: NodeInit): Promise<Node> {
         listening: () => transportManager.getAddrs().map(String)
       })
     }
-  })
+  }
 }
 
 function muxer() {

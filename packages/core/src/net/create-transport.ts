@@ -14,7 +14,7 @@ import { errorMessage } from '../base/errors.js'
 import { gossipTopic, mdnsTag } from '../keys/public-names.js'
 import { Admission } from './admission.js'
 import { createNode } from './create-libp2p.js'
-import type { Node, TransportFactories } from './create-libp2p.js'
+import type { Node, NodeFactory, TransportFactories } from './create-libp2p.js'
 import { peerOfAddress } from './dial-addresses.js'
 import { BlobStreams } from './blob-streams.js'
 import { Dialer } from './dialer.js'
@@ -50,6 +50,8 @@ export interface TransportInit {
   readonly admissionDeadlineMs?: number
   /** libp2p transports, for tests or other platforms. @default TCP */
   readonly transports?: TransportFactories
+  /** Makes the libp2p node from the options that it is given and an app's own. @default libp2p's createLibp2p */
+  readonly libp2p?: NodeFactory
 }
 
 /** The transport over libp2p: nothing happens before `start`. */
@@ -183,14 +185,15 @@ class Libp2pTransport implements Transport {
   }
 
   #createNode(): Promise<Node> {
-    const { crypto, discoveryKey, listen, transports } = this.#init
+    const { crypto, discoveryKey, listen, transports, libp2p } = this.#init
     return createNode({
       privateKey: this.#key,
       topic: gossipTopic(crypto, discoveryKey),
       gate: this.#gate,
       refused: peer => this.#refusals.refused(peer),
       listen,
-      ...(transports !== undefined && { transports })
+      ...(transports !== undefined && { transports }),
+      ...(libp2p !== undefined && { create: libp2p })
     })
   }
 

@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import type { KvStore } from '../base/kv.js'
 import type { Logger } from '../base/log.js'
 import { keysFromName, parseTopic } from '../keys/topic.js'
+import type { NodeFactory } from '../net/create-libp2p.js'
 import { createTransport } from '../net/create-transport.js'
 import { createMemoryStore } from '../store/memory-store.js'
 import { openSqliteStore } from '../store/sqlite-store.js'
@@ -27,6 +28,14 @@ export interface JoinOptions {
   readonly listen?: readonly string[]
   /** Looks for peers on the local network, where everyone then sees that this machine runs libp2p. @default true */
   readonly mdns?: boolean
+  /**
+   * Makes the libp2p node from the options that the workspace needs, all of which must stay, and the app's own:
+   * further transports, discovery, services. The workspace starts and stops it; the peers of an app's own protocols
+   * have not proven anything yet.
+   *
+   * @default libp2p's createLibp2p
+   */
+  readonly libp2p?: NodeFactory
   /** @default none */
   readonly logger?: Logger
 }
@@ -45,13 +54,14 @@ export async function joinWorkspace(topic: string, options: JoinOptions = {}): P
   const known = parsed.kind === 'link' ? parsed.addresses : []
   const store = options.store ?? (file === undefined ? createMemoryStore() : openSqliteStore({ path: file }))
   const log = logger === undefined ? {} : { logger }
+  const node = options.libp2p === undefined ? {} : { libp2p: options.libp2p }
   const workspace = await openWorkspace({
     keys,
     store,
     name,
     machine: hostname(),
     transport: (privateKey, handlers) =>
-      createTransport({ privateKey, crypto: nodeCrypto, discoveryKey: keys.discoveryKey, listen, peers: [...known, ...peers], mdns, handlers, ...log }),
+      createTransport({ privateKey, crypto: nodeCrypto, discoveryKey: keys.discoveryKey, listen, peers: [...known, ...peers], mdns, handlers, ...node, ...log }),
     ...log
   })
   try {
