@@ -1,6 +1,8 @@
 /** A stream as far as this program uses one. */
 export interface Sink {
   write(text: string): unknown
+  cork?(): void
+  uncork?(): void
   readonly isTTY?: boolean | undefined
   readonly columns?: number | undefined
   readonly rows?: number | undefined
@@ -16,6 +18,7 @@ export interface IoInit {
 export class Io {
   readonly #init: IoInit
   #isClosed = false
+  #isCorked = false
 
   constructor(init: IoInit) {
     this.#init = init
@@ -44,7 +47,20 @@ export class Io {
 
   /** Standard output as it is. */
   raw(text: string): void {
-    if (!this.#isClosed) this.#init.stdout.write(text)
+    if (this.#isClosed) return
+    this.#cork()
+    this.#init.stdout.write(text)
+  }
+
+  /** What is written in one turn goes out as one. */
+  #cork(): void {
+    if (this.#isCorked) return
+    this.#isCorked = true
+    this.#init.stdout.cork?.()
+    queueMicrotask(() => {
+      this.#isCorked = false
+      this.#init.stdout.uncork?.()
+    })
   }
 
   /** A line on standard error. */

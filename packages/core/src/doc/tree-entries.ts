@@ -28,6 +28,11 @@ export class TreeEntries implements TreeView {
     return this.#init.names.size
   }
 
+  get files(): number {
+    this.#init.refresh()
+    return this.#init.names.files
+  }
+
   at(path: string): TreeEntry | undefined {
     this.#init.refresh()
     let item: Folder | TreeNode | undefined = this.#init.folders.root

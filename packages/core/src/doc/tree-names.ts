@@ -1,6 +1,7 @@
 import type { AuthorId, DocId } from '../base/ids.js'
 import { conflictName } from './conflict-name.js'
-import type { Folder, Slot } from './tree-folder.js'
+import { Folder } from './tree-folder.js'
+import type { Slot } from './tree-folder.js'
 import { compareFiles, compareText, type TreeNode } from './tree-node.js'
 
 /** How the first contents of two documents relate: equal, sharing most lines, or neither. */
@@ -19,6 +20,7 @@ export class TreeNames {
   /** Slots that several nodes claim, anywhere. */
   readonly contested = new Set<Slot>()
   #size = 0
+  #files = 0
   readonly #stale = new Set<Slot>()
   readonly #authorName: NamesInit['authorName']
   readonly #verdict: NamesInit['verdict']
@@ -31,6 +33,10 @@ export class TreeNames {
   /** Entries shown, the root not counted. */
   get size(): number {
     return this.#size
+  }
+
+  get files(): number {
+    return this.#files
   }
 
   markStale(slot: Slot): void {
@@ -68,6 +74,7 @@ export class TreeNames {
       home.noteName(name, front !== undefined)
       this.#size += front === undefined ? -1 : 1
     }
+    this.#files += countFile(front) - countFile(slot.front)
     slot.front = front
     this.#file(slot)
   }
@@ -108,6 +115,7 @@ export class TreeNames {
     for (const name of before.keys()) if (!home.has(name)) home.noteName(name, false)
     home.noteItem()
     this.#size += home.conflicts.size - before.size
+    this.#files += home.conflicts.size - before.size
   }
 
   #freeName(home: Folder, node: TreeNode): string {
@@ -118,4 +126,8 @@ export class TreeNames {
       if (!home.has(name)) return name
     }
   }
+}
+
+function countFile(shown: Folder | TreeNode | undefined): number {
+  return shown === undefined || shown instanceof Folder ? 0 : 1
 }

@@ -287,6 +287,7 @@ function expectTree(tree: Tree): void {
   expect(new Set(entries.map(({ path }) => path)).size).toBe(entries.length)
   expect(new Set(entries.map(({ node: id }) => id)).size).toBe(entries.length)
   expect(tree.view.size).toBe(entries.length)
+  expect(tree.view.files).toBe(entries.filter(({ type }) => type === 'file').length)
   const before = new Set<string>([ROOT_NODE])
   for (const entry of entries) {
     expect(before.has(entry.parent)).toBe(true)

@@ -17,7 +17,10 @@ export interface TreeEntry {
 
 /** The path view: a pure function of the operations held, the same on every peer. */
 export interface TreeView {
+  /** Entries shown, the root not counted. */
   readonly size: number
+  /** Those that are files. */
+  readonly files: number
   at(path: string): TreeEntry | undefined
   /** The entry that shows `node`: for an absorbed file its winner's, for a merged directory the shown one's. */
   get(node: NodeId): TreeEntry | undefined

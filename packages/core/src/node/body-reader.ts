@@ -7,8 +7,11 @@ import type { Change } from '../log/change.js'
 import { openBody } from '../log/entry.js'
 import type { Entry } from '../log/entry.js'
 
-/** Ciphertext bytes whose decoded changes are kept: a few frames, so that neighbours in one entry are decoded once. */
-const CACHED_BYTES = 16 * 1024 * 1024
+/**
+ * Ciphertext bytes whose decoded changes are kept, so that neighbours in one entry are decoded once, and what a first
+ * sync brings is still there when the folder asks for it.
+ */
+const CACHED_BYTES = 32 * 1024 * 1024
 
 /** The changes inside entries: decrypted, decoded, the newest few kept. */
 export class BodyReader {

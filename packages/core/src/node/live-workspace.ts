@@ -201,7 +201,7 @@ export class LiveWorkspace implements Workspace {
         synced: this.#peers.get(peer)?.synced ?? false
       })),
       entries: log.count,
-      files: readable ? this.tree.size : 0,
+      files: readable ? this.tree.files : 0,
       voids: readable ? replica.applier.voids : 0,
       forks: log.forks.length
     }
