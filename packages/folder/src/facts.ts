@@ -196,9 +196,10 @@ function unreadSide(result: Exclude<ReadResult, { kind: 'stable' | 'too-large' }
     case 'unstable':
       return { retryAfterMs: result.retryAfterMs }
     case 'absent':
-      return { fact: { type: 'absent' } }
+      // It was there when the round began: who is gone is judged then, because it may have been moved.
+      return { retryAfterMs: 0 }
     case 'other':
-      return result.what === 'directory' ? { fact: { type: 'directory' } } : foreign(`a ${result.what}`)
+      return result.what === 'directory' ? { retryAfterMs: 0 } : foreign(`a ${result.what}`)
     case 'unreadable':
       return foreign(result.reason)
   }

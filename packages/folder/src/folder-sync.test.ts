@@ -222,6 +222,26 @@ describe('two folders', () => {
     expect(steps.indexOf('looked')).toBeGreaterThan(steps.indexOf('listed'))
   })
 
+  it('[SYNC37] a file that is moved while it is being looked at keeps its node', async () => {
+    const before = await testPeer({ files: { 'a.md': 'some text\n', 'd/x.md': 'x text\n' } })
+    await matches(before, { 'a.md': 'some text\n', 'd/x.md': 'x text\n' })
+    const node = before.workspace.tree.at('d/x.md')?.node
+    // Touched just before the stop, so that the next start reads it; it is moved in that moment.
+    let moved = false
+    await using peer = await before.restart(undefined, {
+      prepare: (fs) => {
+        const read = fs.read.bind(fs)
+        fs.read = async (path, options) => {
+          if (path === 'd/x.md' && !moved) renameSync(before.folder.at(path), before.folder.at('y.md'))
+          moved ||= path === 'd/x.md'
+          return await read(path, options)
+        }
+      }
+    })
+    await matches(peer, { 'a.md': 'some text\n', 'y.md': 'x text\n' })
+    expect([moved, peer.workspace.tree.at('y.md')?.node]).toEqual([true, node])
+  })
+
   it('[SYNC36] a directory made on the way to a peer\'s file goes when the peer deletes it', async () => {
     const wire = new Wire()
     await using b = await testPeer({ wire })
