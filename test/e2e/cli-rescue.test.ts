@@ -1,6 +1,6 @@
 import { appendFileSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { TestArea, treeOf, until, untilSame } from '../harness/cli-process.js'
+import { LOCAL, TestArea, treeOf, until, untilSame } from '../harness/cli-process.js'
 
 async function newLink(area: TestArea): Promise<string> {
   const { stdout } = await area.run(['new', '--json'], { home: area.path('home-new') })
@@ -100,5 +100,39 @@ describe('collab conflicts', () => {
     expect(await area.run(['conflicts'], onB)).toMatchObject({ code: 0, stdout: 'no conflicts\n' })
     expect(await area.run(['conflicts', 'one.md', '--keep', 'copy'], onB)).toMatchObject({ code: 1, stderr: 'collab: one.md is no conflict copy; collab conflicts lists them\n' })
     expect((await area.run(['conflicts', 'one.md', '--keep', 'mine'], onB)).code).toBe(2)
+  })
+})
+
+describe('the guards of a folder', () => {
+  it('[GUARD12] a process with another COLLAB_HOME is refused on a folder that is being synced, and let in after kill -9', async () => {
+    await using area = new TestArea()
+    const link = await newLink(area)
+    const first = await area.join(link, 'a')
+    const other = ['join', link, area.path('a'), ...LOCAL]
+    const refused = await area.run(other, { home: area.path('home-other') })
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/^collab: another process syncs .*\/a, with private state in another place \(COLLAB_HOME\); stop it first\n$/) })
+    first.kill('SIGKILL')
+    await first.ended
+    const again = area.start([...other, '--json'], { home: area.path('home-other') })
+    await again.event('listening')
+    expect((await again.stop()).code).toBe(0)
+  })
+
+  it('[GUARD13] restore undoes what waits for confirmation, here and on the peers', async () => {
+    await using area = new TestArea()
+    const link = await newLink(area)
+    area.folder('a')
+    for (let n = 0; n < 30; n++) writeFileSync(area.path('a', `n${n}.md`), `note ${n} as it was written\n`)
+    const first = await area.join(link, 'a')
+    await area.join(link, 'b', ['--peer', first.address])
+    const both = [area.path('a'), area.path('b')]
+    await untilSame(both, (tree) => Object.keys(tree).length === 30)
+    const before = treeOf(area.path('a'))
+    for (let n = 0; n < 30; n++) rmSync(area.path('a', `n${n}.md`))
+    await first.event('guard')
+    const undone = await area.run(['restore', area.path('a')], { home: area.path('home-a') })
+    expect(undone).toMatchObject({ code: 0, stdout: expect.stringContaining('brought back  n0.md') })
+    expect(treeOf(area.path('a'))).toEqual(before)
+    expect(treeOf(area.path('b'))).toEqual(before)
   })
 })

@@ -66,10 +66,19 @@ async function restoreIn({ path, at, dryRun }: Extract<ControlRequest, { ask: 'r
   const { sync, fs } = folderOf(parts)
   const request = { path, ...(at !== undefined && { at }) }
   await sync.rescan()
+  if (path === '' && at === undefined && !dryRun && sync.status().guard !== undefined) return await takeBack(sync)
   if (dryRun) return await rehearseRestore(workspace, await fs.trash(), request)
   const lines = await restore(workspace, fs, request)
   await sync.rescan()
   return lines
+}
+
+/** What waits for confirmation is undone instead. */
+async function takeBack(sync: FolderSync): Promise<ControlAnswers['restore']> {
+  const paths = await sync.takeBack()
+  await sync.rescan()
+  if (paths.length === 0) throw new FailureError(sync.status().guard ?? 'nothing waits any more')
+  return paths.toSorted().map((path) => ({ path, action: 'bring back', reason: 'waited for confirmation' }))
 }
 
 function folderOf({ folder }: AnswerParts): NonNullable<AnswerParts['folder']> {

@@ -26,7 +26,7 @@ export function addRescue(program: Command, take: (request: RescueRequest) => vo
   program
     .command('restore')
     .description('bring back what was deleted or replaced, as an edit like any other')
-    .argument('[path]', 'a file or folder in a joined folder; default: what was deleted last here')
+    .argument('[path]', 'a file or folder in a joined folder; default: what waits for confirmation here, else what was deleted last')
     .option('--at <when>', WHEN_HELP, when)
     .option('--list', 'list the versions of a file, or what was deleted below a folder', false)
     .option('--all', 'the whole folder, as it was --at a time', false)

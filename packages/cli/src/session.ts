@@ -1,6 +1,6 @@
 import { NodeChunkFiles, createTransport, nodeCrypto, openStoreOrSetAside, openWorkspace, silentLogger, systemClock } from '@collab/core'
 import type { BlobLimits, KvStore, Workspace, WorkspaceInit, WorkspaceKeys } from '@collab/core'
-import { FolderSync, openFolder } from '@collab/folder'
+import { FolderSync, lockFolder, openFolder } from '@collab/folder'
 import type { BlobPolicy, FolderFs, Marker } from '@collab/folder'
 import { answer } from './answers.js'
 import { ChangeTeller } from './change-teller.js'
@@ -63,7 +63,10 @@ export async function openSession(init: SessionInit): Promise<Session> {
   const { store, isFresh } = openOwnStore(init)
   opening.defer(() => store.close())
   const fs = init.folder === undefined ? undefined : await openFolder({ root: init.folder, logger: silentLogger, clock: systemClock })
-  if (fs !== undefined) opening.defer(() => fs.close())
+  if (fs !== undefined) {
+    opening.defer(() => fs.close())
+    opening.use(lockFolder(fs.root))
+  }
   const { workspace, isRolledBack } = await openOwnWorkspace(init, store, fs)
   opening.defer(() => workspace.stop())
   const teller = new ChangeTeller((limit) => workspace.history({ limit }), init.tell)

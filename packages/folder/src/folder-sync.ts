@@ -2,7 +2,7 @@ import { Emitter, errorMessage, silentLogger, systemClock } from '@collab/core'
 import type { Clock, Logger, Unsubscribe, Workspace } from '@collab/core'
 import { Apply } from './apply.js'
 import { BaseIndex } from './base-index.js'
-import { DeletionBrake } from './deletion-brake.js'
+import { Brakes } from './brakes.js'
 import { DirtySet } from './dirty-set.js'
 import { FolderBlobs } from './folder-blobs.js'
 import type { BlobPolicy } from './folder-blobs.js'
@@ -78,7 +78,7 @@ export class FolderSync {
   readonly #ingest: Ingest
   readonly #recorder: Recorder
   readonly #round: Round
-  readonly #brakes: readonly DeletionBrake[]
+  readonly #brakes: Brakes
   readonly #undo: (() => void | Promise<void>)[] = []
   readonly #lateWrites: HeldChange[] = []
   #waiters: (() => void)[] = []
@@ -118,10 +118,7 @@ export class FolderSync {
       found: new Map(),
       rules: createIgnoreRules({ caseSensitive: fs.caseSensitive })
     }
-    const brake = (side: 'disk' | 'peers'): DeletionBrake =>
-      new DeletionBrake(side, this.#clock, ({ message, count }) => this.#emitter.emit('guard', { message, count }))
-    const [disk, peers] = [brake('disk'), brake('peers')]
-    this.#brakes = [disk, peers]
+    this.#brakes = new Brakes(this.#context)
     this.#root = new RootWatch(this.#context, init.marker)
     this.#lookout = new Lookout(this.#context)
     this.#ingest = new Ingest(this.#context)
@@ -131,9 +128,8 @@ export class FolderSync {
       ingest: this.#ingest,
       recorder: this.#recorder,
       apply: new Apply(this.#context),
-      gone: new GoneFiles(this.#context, disk),
-      disk,
-      peers,
+      gone: new GoneFiles(this.#context, this.#brakes.deletedHere),
+      brakes: this.#brakes,
       joinWaitMs: init.joinWaitMs ?? 3_000
     })
   }
@@ -207,13 +203,22 @@ export class FolderSync {
 
   /** Lets go on what a guard stopped. */
   async confirm(): Promise<void> {
-    for (const path of this.#brakes.flatMap((brake) => brake.confirm())) this.#context.dirty.add(path)
+    for (const path of this.#brakes.confirm()) this.#context.dirty.add(path)
     if (this.#root.stopped !== undefined) {
       await this.#root.confirm()
       this.#round.startJoining(true)
       this.#lookout.wantScan(true)
     }
     this.#wake()
+  }
+
+  /** Undoes what a guard stopped, for everybody; returns the files. */
+  async takeBack(): Promise<readonly string[]> {
+    const paths = await this.#brakes.takeBack()
+    for (const path of paths) this.#context.dirty.add(path)
+    this.#lookout.wantScan(true)
+    this.#wake()
+    return paths
   }
 
   on<Name extends keyof FolderEvents>(name: Name, listener: (payload: FolderEvents[Name]) => void): Unsubscribe {
@@ -227,7 +232,7 @@ export class FolderSync {
 
   status(): FolderStatus {
     const { index, skipped, dirty } = this.#context
-    const stops = [this.#root.stopped, ...this.#brakes.map(({ stop }) => stop)].flatMap((stop) => stop?.message ?? [])
+    const stops = [this.#root.stopped, ...this.#brakes.stops].flatMap((stop) => stop?.message ?? [])
     const status = { files: index.files, skipped: skipped.list(), dirty: dirty.waiting + Number(this.#working !== undefined), fetching: this.#context.blobs.waiting }
     return stops.length === 0 ? status : { ...status, guard: stops.join('\n') }
   }

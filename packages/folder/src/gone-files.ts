@@ -2,7 +2,7 @@ import type { LocalChange, NodeId } from '@collab/core'
 import type { FolderContext } from './folder-context.js'
 import { isIgnored, lookOnce } from './folder-context.js'
 import type { BaseRow } from './base-row.js'
-import type { DeletionBrake } from './deletion-brake.js'
+import type { Brake } from './brake.js'
 import { rebased } from './base-index.js'
 import { isAlike } from './facts.js'
 import type { Listing } from './folder-fs.js'
@@ -36,12 +36,12 @@ export interface GoneVerdict {
 /** Tells renames from deletions, waits until an absence is sure, and lets the brake judge how many there are. */
 export class GoneFiles {
   readonly #context: FolderContext
-  readonly #brake: DeletionBrake
+  readonly #brake: Brake
   readonly #absentSince = new Map<RelPath, number>()
   /** Absent, and no news of them are under way any more: a file that is gone here may have turned up elsewhere. */
   readonly #certain = new Set<RelPath>()
 
-  constructor(context: FolderContext, brake: DeletionBrake) {
+  constructor(context: FolderContext, brake: Brake) {
     this.#context = context
     this.#brake = brake
   }

@@ -13,24 +13,36 @@ export interface GuardStop {
   readonly message: string
 }
 
-export interface DeletionCount {
+/** What was done to many files, and where it was done first. */
+export interface GuardKind {
   readonly side: 'disk' | 'peers'
-  /** Files that would be deleted now, and those deleted on this side a moment ago. */
+  readonly what: 'deleted' | 'rewritten'
+}
+
+export interface ManyFiles extends GuardKind {
+  /** Files that it would be done to now, and those that it was done to on this side a moment ago. */
   readonly files: number
   /** Files that both sides agreed on before. */
   readonly known: number
 }
 
-/** Stops a deletion of many files at once until somebody confirms it. */
-export function guardDeletions({ side, files, known }: DeletionCount): GuardStop | undefined {
-  const emptied = files >= known && known >= EMPTIED_FILES
-  if (!emptied && files <= Math.max(GUARD_FILES, known * GUARD_FRACTION)) return undefined
-  const what = emptied ? `all ${files} files` : `${files} of ${known} files`
-  const message =
-    side === 'disk'
-      ? `${what} are gone from this folder at once and would be deleted on every peer; run collab confirm if this is meant, or put them back`
-      : `${what} were deleted by peers at once and would be removed from this folder; run collab confirm if this is meant`
-  return { side, count: files, message }
+/** Stops a deletion or a rewriting of many files at once until somebody confirms it. */
+export function guardMany({ side, what, files, known }: ManyFiles): GuardStop | undefined {
+  const all = files >= known && known >= EMPTIED_FILES
+  if (!all && files <= Math.max(GUARD_FILES, known * GUARD_FRACTION)) return undefined
+  const many = all ? `all ${files} files` : `${files} of ${known} files`
+  return { side, count: files, message: `${many} ${happened({ side, what })}; run collab confirm if this is meant, or collab restore to have them back` }
+}
+
+function happened({ side, what }: GuardKind): string {
+  if (what === 'deleted') {
+    return side === 'disk'
+      ? 'are gone from this folder at once and would be deleted on every peer'
+      : 'were deleted by peers at once and would be removed from this folder'
+  }
+  return side === 'disk'
+    ? 'lost most of their text in this folder at once and would lose it on every peer'
+    : 'lost most of their text by peers at once and would lose it in this folder'
 }
 
 export interface RootFacts {

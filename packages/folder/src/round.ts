@@ -1,5 +1,5 @@
 import type { Apply } from './apply.js'
-import type { DeletionBrake } from './deletion-brake.js'
+import type { Brakes } from './brakes.js'
 import { gather } from './facts.js'
 import type { Subject } from './facts.js'
 import type { FolderContext } from './folder-context.js'
@@ -30,8 +30,7 @@ export interface RoundParts {
   readonly recorder: Recorder
   readonly apply: Apply
   readonly gone: GoneFiles
-  readonly disk: DeletionBrake
-  readonly peers: DeletionBrake
+  readonly brakes: Brakes
   readonly joinWaitMs: number
 }
 
@@ -155,14 +154,15 @@ export class Round {
   }
 
   async #step(subjects: readonly Subject[]): Promise<void> {
-    const { recorder, ingest, apply } = this.#parts
+    const { recorder, ingest, apply, brakes } = this.#parts
     for (const subject of subjects) {
       this.#noteSkipped(subject)
       this.#countSteps(subject)
     }
     await recorder.record(subjects)
-    const takes = this.#waitForPeers(subjects.filter(({ step, path }) => isTake(step) && !ingest.isExhausted(path)))
-    const puts = this.#brakePeers(subjects.filter(({ step }) => isPut(step)))
+    const admitted = await brakes.admit(subjects)
+    const takes = this.#waitForPeers(admitted.filter(({ step, path }) => isTake(step) && !ingest.isExhausted(path)))
+    const puts = admitted.filter(({ step }) => isPut(step))
     if (takes.length > 0) await this.#take(takes)
     else await apply.put(puts)
     const again = takes.length > 0 ? [...takes, ...puts] : []
@@ -178,12 +178,12 @@ export class Round {
   }
 
   async #take(takes: readonly Subject[]): Promise<void> {
-    const { ingest, disk, gone } = this.#parts
+    const { ingest, brakes, gone } = this.#parts
     for (const { path, step, base } of takes) {
       gone.forget(path)
       if (step !== 'delete') continue
       const rows = base?.type === 'directory' ? this.#context.index.below(path) : [base]
-      for (const row of rows) if (row?.type === 'file') disk.done(row.path)
+      for (const row of rows) if (row?.type === 'file') brakes.deletedHere.done(row.path)
     }
     await ingest.take(takes)
   }
@@ -207,15 +207,5 @@ export class Round {
       dirty.add(path, leftMs)
     }
     return takes.filter(({ base }) => base !== undefined)
-  }
-
-  #brakePeers(puts: readonly Subject[]): Subject[] {
-    const { peers } = this.#parts
-    const removed = puts.filter(({ step, base }) => step === 'remove' && base?.type === 'file').map(({ path }) => path)
-    for (const { path, step } of puts) if (step !== 'remove') peers.release(path)
-    if (removed.length === 0) return [...puts]
-    const admitted = peers.admit(removed, this.#context.index.files)
-    for (const path of admitted) peers.done(path)
-    return puts.filter(({ path, step }) => step !== 'remove' || admitted.has(path))
   }
 }
