@@ -19,7 +19,8 @@ export interface Story {
   readonly places: readonly (readonly string[])[]
   /** Leads up to the operation, undisturbed. */
   readonly before?: (fs: FolderFs) => Promise<unknown>
-  readonly run: (fs: FolderFs) => Promise<unknown>
+  /** @param seen the file as the operation expects it; by default as it is at the beginning */
+  readonly run: (fs: FolderFs, seen?: Signature) => Promise<unknown>
   /** Whether its work is on the disk. */
   readonly done?: (root: string) => boolean
   /** It tells a failure by an error, not by its result. */
@@ -37,13 +38,13 @@ export function signatureAt(fs: FolderFs, path: string): Signature {
 
 const replace = (fs: FolderFs, path: string, expect: Signature | 'absent' = signatureAt(fs, path)) =>
   fs.replace(path as RelPath, bytes(NEW), { expect, executable: false })
-const move = (fs: FolderFs, from: string, to: string) => fs.move(from as RelPath, to as RelPath, { expect: signatureAt(fs, from) })
+const move = (fs: FolderFs, from: string, to: string, expect = signatureAt(fs, from)) => fs.move(from as RelPath, to as RelPath, { expect })
 const holds = (path: string, text: string) => (root: string) => existsSync(join(root, path)) && readFileSync(join(root, path), 'utf8') === text
 const marker = (session: number) => ({ version: 1, workspace: 'w', store: 's', session }) as const
 
 /** Everything by which a folder changes its disk. */
 export const STORIES: readonly Story[] = [
-  { name: 'replace a file', files: { 'd/a.md': OLD }, fresh: [NEW], places: [['d/a.md']], run: (fs) => replace(fs, 'd/a.md'), done: holds('d/a.md', NEW) },
+  { name: 'replace a file', files: { 'd/a.md': OLD }, fresh: [NEW], places: [['d/a.md']], run: (fs, seen) => replace(fs, 'd/a.md', seen), done: holds('d/a.md', NEW) },
   { name: 'place a file', files: { 'b.md': OLD }, fresh: [NEW], places: [['b.md']], run: (fs) => replace(fs, 'x/y/a.md', 'absent'), done: holds('x/y/a.md', NEW) },
   {
     name: 'place many files',
@@ -52,8 +53,8 @@ export const STORIES: readonly Story[] = [
     places: [['d/1.md']],
     run: (fs) => fs.placeMany(['d/1.md', 'd/2.md', 'e/3.md'].map((path) => ({ path: path as RelPath, bytes: bytes(NEW), executable: false })))
   },
-  { name: 'remove a file', files: { 'a.md': OLD }, fresh: [], places: [], run: (fs) => fs.remove('a.md' as RelPath, { expect: signatureAt(fs, 'a.md') }) },
-  { name: 'move a file', files: { 'a.md': OLD }, fresh: [], places: [['a.md', 'n/b.md']], run: (fs) => move(fs, 'a.md', 'n/b.md'), done: holds('n/b.md', OLD) },
+  { name: 'remove a file', files: { 'a.md': OLD }, fresh: [], places: [], run: (fs, seen = signatureAt(fs, 'a.md')) => fs.remove('a.md' as RelPath, { expect: seen }) },
+  { name: 'move a file', files: { 'a.md': OLD }, fresh: [], places: [['a.md', 'n/b.md']], run: (fs, seen) => move(fs, 'a.md', 'n/b.md', seen), done: holds('n/b.md', OLD) },
   {
     name: 'move a directory',
     files: { 'd/a.md': OLD },
@@ -75,7 +76,7 @@ export const STORIES: readonly Story[] = [
     files: { 'a.md': OLD },
     fresh: [],
     places: [['a.md']],
-    run: (fs) => fs.setExecutable('a.md' as RelPath, true, { expect: signatureAt(fs, 'a.md') })
+    run: (fs, seen = signatureAt(fs, 'a.md')) => fs.setExecutable('a.md' as RelPath, true, { expect: seen })
   },
   {
     name: 'empty the trash',
