@@ -200,6 +200,8 @@ describe('live documents', () => {
     ann.y.getText('t').insert(4, 'three ')
     await ann.receive(await newer.entries())
     expect(ann.y.clientID).not.toBe(before)
+    await ann.live.save()
+    expect(ann.live.isSaved).toBe(true)
     ann.y.getText('t').insert(ann.y.getText('t').length, 'four')
     const bob = await Peer.open()
     await settle([ann, bob])
@@ -218,6 +220,24 @@ describe('live documents', () => {
       expect([live.isSaved, await test.entries()]).toEqual([false, []])
       await expect(live.save()).rejects.toMatchObject({ name: 'NotSavedError' })
     }
+  })
+
+  it('[EMB31] say so when nothing can be stored any more, and keep what was typed', async () => {
+    const ann = await Peer.open()
+    const saved: boolean[] = []
+    ann.live.on('saved', (isSaved) => saved.push(isSaved))
+    ann.y.getText('t').insert(0, 'kept ')
+    await ann.live.save()
+    const commit = ann.test.kv.commit.bind(ann.test.kv)
+    ann.test.kv.commit = () => Promise.reject(new Error('no space left on the disk'))
+    ann.y.getText('t').insert(5, 'and typed')
+    await expect(ann.live.save()).rejects.toThrow('no space left')
+    ann.test.kv.commit = commit
+    expect([ann.errors.length, ann.live.isSaved, saved, ann.y.getText('t').toJSON()]).toEqual([1, false, [false, true, false], 'kept and typed'])
+    await ann.test.reopen()
+    const again = liveOn(ann.test, BOARD, NAME, new Y.Doc(), () => undefined)
+    await again.open()
+    expect(again.y.getText('t').toJSON()).toBe('kept ')
   })
 
   it('[EMB27] refuse a Y.Doc that is attached already, and give it back when they are closed', async () => {

@@ -72,8 +72,9 @@ export class LiveDocument implements LiveSource {
   #position = 0
   #unsaved: DecodedUpdate[] = []
   #unsavedBytes = 0
-  /** Taken for an entry that is not durable yet. */
-  #underWay = 0
+  /** How often something was taken for an entry, and up to which time that is durable. */
+  #taken = 0
+  #durable = 0
   #applying: readonly Uint8Array[] = []
   #lastSave = -Infinity
   #cancelTimer: (() => void) | undefined
@@ -94,7 +95,7 @@ export class LiveDocument implements LiveSource {
 
   /** Everything in the Y.Doc is durable here. */
   get isSaved(): boolean {
-    return this.#unsaved.length === 0 && this.#underWay === 0 && this.#state === 'open'
+    return this.#unsaved.length === 0 && this.#durable === this.#taken && this.#state === 'open'
   }
 
   on<Name extends keyof LiveEvents>(name: Name, listener: (payload: LiveEvents[Name]) => void): () => void {
@@ -142,13 +143,18 @@ export class LiveDocument implements LiveSource {
     const update = joinUpdates(this.#unsaved)
     this.#unsaved = []
     this.#unsavedBytes = 0
-    this.#underWay++
+    this.#taken++
     return this.#changesOf(update)
   }
 
   changeAuthor(author: AuthorId): void {
     this.#lease = leaseClient(this.#init.crypto, author, this.doc)
     this.#useLease()
+    this.#schedule()
+  }
+
+  refused(error: RefusedChangeError): void {
+    this.#fail(error)
   }
 
   async pull(): Promise<void> {
@@ -244,11 +250,17 @@ export class LiveDocument implements LiveSource {
   async #save(): Promise<void> {
     this.#lastSave = this.#init.clock.monotonic()
     try {
-      const saved = await this.#init.replica.save(this)
-      if (saved === undefined) return
-      if (this.#position === saved.before) this.#position = saved.after
-      this.#underWay = 0
-      this.#init.publish(saved.outcome)
+      // Saves run one after the other, so what was taken up to the own turn is durable after it.
+      let taken = 0
+      const take = (): readonly UpdatingChange[] => {
+        const changes = this.take()
+        taken = this.#taken
+        return changes
+      }
+      const saved = await this.#init.replica.save({ doc: this.doc, take })
+      if (saved !== undefined && this.#position === saved.before) this.#position = saved.after
+      this.#durable = Math.max(this.#durable, taken)
+      if (saved !== undefined) this.#init.publish(saved.outcome)
       if (this.isSaved) this.#events.emit('saved', true)
     } catch (error) {
       this.#fail(error)

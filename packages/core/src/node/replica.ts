@@ -61,6 +61,8 @@ export interface LiveSource {
   take(): readonly UpdatingChange[]
   /** Another author signs from now on, so another client id is needed. */
   changeAuthor(author: AuthorId): void
+  /** What it had to say is not to be had by anyone. */
+  refused(error: RefusedChangeError): void
   /** More of the document may be held. */
   pull(): Promise<void>
 }
@@ -167,7 +169,7 @@ export class Replica {
    *
    * @throws {RefusedChangeError} when every peer would void it; nothing was written.
    */
-  async save(source: LiveSource): Promise<{ readonly outcome: Outcome; readonly before: number; readonly after: number } | undefined> {
+  async save(source: Pick<LiveSource, 'doc' | 'take'>): Promise<{ readonly outcome: Outcome; readonly before: number; readonly after: number } | undefined> {
     this.#checkMayWrite()
     return await this.#job(async (batch) => {
       const changes = source.take()
@@ -366,7 +368,12 @@ export class Replica {
     for (const source of this.live) {
       const changes = source.take()
       source.changeAuthor(author.id)
-      if (changes.length > 0) await this.#appendUpdates(new Batch(this.#init.kv), changes)
+      try {
+        if (changes.length > 0) await this.#appendUpdates(new Batch(this.#init.kv), changes)
+      } catch (error) {
+        if (!(error instanceof RefusedChangeError)) throw error
+        source.refused(error)
+      }
     }
     this.#identity = { ...this.#identity, author }
     await this.#init.kv.commit([identityRow(this.#identity)])
