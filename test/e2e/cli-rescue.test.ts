@@ -1,4 +1,4 @@
-import { appendFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { LOCAL, TestArea, treeOf, until, untilSame } from '../harness/cli-process.js'
 
@@ -44,7 +44,7 @@ describe('collab restore', () => {
     await untilSame(both, (tree) => tree['plan.md'] === 'one\n')
   })
 
-  it('[RST16] shows and empties the trash; its names are escaped', async () => {
+  it('[RST16] [RST18] shows and empties the trash; its names are escaped', async () => {
     await using area = new TestArea()
     const link = await newLink(area)
     const name = 'gone\u202edm.txt'
@@ -59,6 +59,7 @@ describe('collab restore', () => {
     const onB = { home: area.path('home-b'), cwd: area.path('b') }
     const items = lines((await area.run(['trash', '--json'], onB)).stdout)
     expect(items).toMatchObject([{ path: name, why: 'removed', size: 11 }])
+    expect((await area.run(['status', area.path('b')], onB)).stdout).toContain('1 file in the trash, 11 B')
     expect((await area.run(['trash'], onB)).stdout).toContain('gone\\u{202e}dm.txt')
     const out = await area.run(['restore', name, '--at', String(items[0]?.['id'])], onB)
     expect(out).toMatchObject({ code: 0, stdout: expect.stringContaining('from the trash') })
@@ -134,5 +135,65 @@ describe('the guards of a folder', () => {
     expect(undone).toMatchObject({ code: 0, stdout: expect.stringContaining('brought back  n0.md') })
     expect(treeOf(area.path('a'))).toEqual(before)
     expect(treeOf(area.path('b'))).toEqual(before)
+  })
+})
+
+describe('collab doctor', () => {
+  const stateOf = (stdout: string): Readonly<Record<string, unknown>> => Object.fromEntries(lines(stdout).map(({ check, state }) => [String(check), state]))
+
+  it('[DOCT1] of a sound folder every check is ok or a hint, with a running process and without', async () => {
+    await using area = new TestArea()
+    const link = await newLink(area)
+    area.folder('a')
+    writeFileSync(area.path('a', 'note.md'), 'note\n')
+    const home = area.path('home-a')
+    const first = await area.join(link, 'a')
+    await first.event('change', ({ path }) => path === 'note.md')
+    const running = await area.run(['doctor', area.path('a'), '--json'], { home })
+    expect(running).toMatchObject({ code: 0, stderr: '' })
+    expect(stateOf(running.stdout)).toMatchObject({ process: 'ok', store: 'ok', folder: 'ok', marker: 'ok', network: 'warn', peers: 'warn', skipped: 'ok', changes: 'ok', clock: 'ok', home: 'ok' })
+    await first.stop()
+    const idle = await area.run(['doctor', area.path('a')], { home })
+    expect(idle).toMatchObject({ code: 0, stdout: expect.stringMatching(/^ok +store +sound, \d+ rows$/m) })
+  })
+
+  it('[DOCT2] tells a damaged store, a missing folder and a foreign marker with advice, and exits 1', async () => {
+    await using area = new TestArea()
+    const link = await newLink(area)
+    const home = area.path('home-a')
+    const first = await area.join(link, 'a')
+    const { store } = await first.event('started')
+    await first.stop()
+    const path = area.path('home-a', 'stores', String(store), 'store.sqlite')
+    const sound = readFileSync(path)
+    writeFileSync(path, 'no database at all\n'.repeat(500))
+    const damaged = await area.run(['doctor', area.path('a'), '--json'], { home })
+    expect(damaged.code).toBe(1)
+    expect(lines(damaged.stdout)).toContainEqual(expect.objectContaining({ check: 'store', state: 'fail', advice: expect.stringContaining('collab join') }))
+    writeFileSync(path, sound)
+    const marker = area.path('a', '.collab', 'marker.json')
+    writeFileSync(marker, readFileSync(marker, 'utf8').replace(String(store), 'another'))
+    expect(stateOf((await area.run(['doctor', area.path('a'), '--json'], { home })).stdout)).toMatchObject({ marker: 'fail' })
+    rmSync(area.path('a'), { recursive: true })
+    const missing = await area.run(['doctor', area.path('a')], { home })
+    expect(missing).toMatchObject({ code: 1, stdout: expect.stringMatching(/^FAIL +folder +.* is missing; /m) })
+  })
+
+  it('[DOCT3] names what is not synced with its reason, escaped; what waits for confirmation fails', async () => {
+    await using area = new TestArea()
+    const link = await newLink(area)
+    area.folder('a')
+    for (let n = 0; n < 30; n++) writeFileSync(area.path('a', `n${n}.md`), `note ${n} as it was written\n`)
+    const home = area.path('home-a')
+    const first = await area.join(link, 'a')
+    await first.event('change', ({ path }) => path === 'n29.md')
+    symlinkSync('n1.md', area.path('a', 'li\u202enk.md'))
+    await first.event('skipped')
+    for (let n = 0; n < 30; n++) rmSync(area.path('a', `n${n}.md`))
+    await first.event('guard')
+    const { code, stdout } = await area.run(['doctor', area.path('a')], { home })
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/^warn +skipped +li\\u\{202e\}nk\.md; a symlink$/m)
+    expect(stdout).toMatch(/^FAIL +guard +all 30 files are gone from this folder/m)
   })
 })

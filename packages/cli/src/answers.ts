@@ -36,6 +36,8 @@ export async function answer(request: ControlRequest, parts: AnswerParts): Promi
       return await readRestored(workspace, request.path, request.at)
     case 'restore':
       return await restoreIn(request, parts)
+    case 'voids':
+      return workspace.rights === 'blind' ? [] : await workspace.voids()
     case 'conflicts':
       return listConflicts(workspace)
     case 'conflict-texts':

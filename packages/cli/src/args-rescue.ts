@@ -20,6 +20,7 @@ export type KeepOption = (typeof KEEP_OPTIONS)[number]
 export type RescueRequest =
   | ({ readonly command: 'restore'; readonly path?: string } & RestoreOptions)
   | { readonly command: 'conflicts'; readonly path?: string; readonly keep?: KeepOption; readonly json: boolean }
+  | { readonly command: 'doctor'; readonly folder?: string; readonly json: boolean }
   | { readonly command: 'trash'; readonly folder?: string; readonly empty: boolean; readonly json: boolean }
 
 export function addRescue(program: Command, take: (request: RescueRequest) => void, positive: (value: string) => number): void {
@@ -39,6 +40,14 @@ export function addRescue(program: Command, take: (request: RescueRequest) => vo
       take({ command: 'restore', ...(path !== undefined && { path }), ...options })
     })
   addConflicts(program, take)
+  program
+    .command('doctor')
+    .description('look at everything that a folder needs, and say what is wrong and what to do')
+    .argument('[folder]', 'default: here')
+    .option('--json', 'one JSON object per line', false)
+    .action((folder: string | undefined, { json }: { json: boolean }) => {
+      take({ command: 'doctor', ...(folder !== undefined && { folder }), json })
+    })
   program
     .command('trash')
     .description('what was replaced or removed here and is kept aside for a while')

@@ -23,6 +23,13 @@ export interface BlobOptions {
   readonly maxBlob?: number
 }
 
+/** How long and how much of what was replaced or removed here is kept. */
+export interface TrashOptions {
+  readonly trashDays?: number
+  /** Bytes. */
+  readonly trashSize?: number
+}
+
 export interface LinkOptions {
   readonly readOnly: boolean
   readonly blind: boolean
@@ -31,7 +38,7 @@ export interface LinkOptions {
 }
 
 export type Request =
-  | ({ readonly command: 'join'; readonly topic: string; readonly folder: string; readonly readOnly: boolean; readonly dryRun: boolean } & RunOptions & BlobOptions)
+  | ({ readonly command: 'join'; readonly topic: string; readonly folder: string; readonly readOnly: boolean; readonly dryRun: boolean } & RunOptions & BlobOptions & TrashOptions)
   | ({ readonly command: 'hold'; readonly link: string } & RunOptions)
   | ({ readonly command: 'new' } & LinkOptions)
   | ({ readonly command: 'link'; readonly folder?: string; readonly addresses: boolean } & LinkOptions)
@@ -109,6 +116,8 @@ function addRunning(program: Command, take: (request: Request) => void): void {
   runOptions(join)
     .option('--read-only', 'take edits, make none', false)
     .option('--dry-run', 'print the plan, change nothing', false)
+    .option('--trash-days <days>', 'keep what was replaced or removed here so long (default 30)', positive)
+    .option('--trash-size <size>', 'and at most so much, 200M say (default 1G, and never more than half of what is free)', size)
     .option('--no-blobs', 'leave out what is not text: pictures, archives, large files')
     .option('--max-blob <size>', 'leave out what is not text and larger than this (20M, 1.5G)', size)
     .action((topic: string, folder: string, options: RunOptions & BlobOptions & { readOnly: boolean; dryRun: boolean }) => {

@@ -1,4 +1,4 @@
-import type { DeletedFile, DocVersion, HistoryItem, PastPoint, PeerInfo, TransferStatus, WorkspaceStatus } from '@collab/core'
+import type { DeletedFile, DocVersion, HistoryItem, PastPoint, PeerInfo, VoidChange, TransferStatus, WorkspaceStatus } from '@collab/core'
 import type { ConflictItem, ConflictTexts, FolderStatus, Keep, RestoreLine } from '@collab/folder'
 import type { When } from './when.js'
 
@@ -17,6 +17,7 @@ export type ControlRequest =
   | { readonly ask: 'restore'; readonly path: string; readonly at?: When; readonly dryRun: boolean }
   | { readonly ask: 'empty-trash' }
   | { readonly ask: 'conflicts' }
+  | { readonly ask: 'voids' }
   | { readonly ask: 'conflict-texts'; readonly path: string }
   | { readonly ask: 'resolve'; readonly path: string; readonly keep: Keep }
   | { readonly ask: 'merge'; readonly path: string; readonly base: DocVersion; readonly text: string }
@@ -38,6 +39,7 @@ export interface ControlAnswers {
   readonly text: string
   readonly restore: readonly RestoreLine[]
   readonly conflicts: readonly ConflictItem[]
+  readonly voids: readonly VoidChange[]
   readonly 'conflict-texts': ConflictTexts
   /** Where the copy is now. */
   readonly resolve: { readonly path?: string }
@@ -71,6 +73,7 @@ export function parseRequest(line: string): ControlRequest | undefined {
     case 'deleted':
     case 'empty-trash':
     case 'conflicts':
+    case 'voids':
     case 'status':
     case 'confirm':
     case 'addresses':

@@ -1,6 +1,6 @@
 import { hostname, userInfo } from 'node:os'
 import type { BlobLimits } from '@collab/core'
-import type { BlobOptions, RunOptions } from './args.js'
+import type { BlobOptions, RunOptions, TrashOptions } from './args.js'
 import { chooseReporter } from './choose-reporter.js'
 import type { FailureError } from './cli-error.js'
 import { EXIT } from './exit-code.js'
@@ -18,7 +18,7 @@ import type { Heading, Snapshot } from './view.js'
 
 export interface RunInit extends Pick<SessionInit, 'storeId' | 'keys' | 'folder'> {
   readonly system: System
-  readonly options: RunOptions & Partial<BlobOptions>
+  readonly options: RunOptions & Partial<BlobOptions> & TrashOptions
   /** What the heading calls the topic; never a secret. */
   readonly topic: string
   /** Addresses that came in the link. */
@@ -62,6 +62,7 @@ function sessionInit({ system, storeId, keys, folder, options, addresses, notice
     ...(folder !== undefined && { folder }),
     lostStore: notices.some(({ code }) => code === 'store-missing' || code === 'folder-copied'),
     network: networkOf(options, addresses),
+    trash: trashOf(options),
     blobs: { enabled: options.blobs !== false, ...(options.maxBlob !== undefined && { maxBytes: options.maxBlob }) },
     blobLimits: limitsOf(options),
     name: options.name ?? defaultName(),
@@ -73,6 +74,12 @@ function sessionInit({ system, storeId, keys, folder, options, addresses, notice
 
 function limitsOf({ limitUp, limitDown }: RunOptions): BlobLimits {
   return { ...(limitUp !== undefined && { upBytesPerSecond: limitUp }), ...(limitDown !== undefined && { downBytesPerSecond: limitDown }) }
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000
+
+function trashOf({ trashDays, trashSize }: TrashOptions): NonNullable<SessionInit['trash']> {
+  return { ...(trashDays !== undefined && { maxAgeMs: trashDays * DAY_MS }), ...(trashSize !== undefined && { maxBytes: trashSize }) }
 }
 
 export function networkOf({ peer, listen, mdns }: RunOptions, addresses: readonly string[]): NetworkInit {

@@ -45,6 +45,8 @@ async function dispatch(request: Request, system: System): Promise<ExitCode> {
       return await (await import('./commands/restore.js')).restore(request, system)
     case 'conflicts':
       return await (await import('./commands/conflicts.js')).conflicts(request, system)
+    case 'doctor':
+      return await (await import('./commands/doctor.js')).doctor(request, system)
     case 'trash':
       return await (await import('./commands/trash.js')).trash(request, system)
     case 'confirm':

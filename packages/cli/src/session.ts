@@ -1,7 +1,7 @@
 import { NodeChunkFiles, createTransport, nodeCrypto, openStoreOrSetAside, openWorkspace, silentLogger, systemClock } from '@collab/core'
 import type { BlobLimits, KvStore, Workspace, WorkspaceInit, WorkspaceKeys } from '@collab/core'
 import { FolderSync, lockFolder, openFolder } from '@collab/folder'
-import type { BlobPolicy, FolderFs, Marker } from '@collab/folder'
+import type { BlobPolicy, FolderFs, Marker, PurgeOptions } from '@collab/folder'
 import { answer } from './answers.js'
 import { ChangeTeller } from './change-teller.js'
 import { FailureError, alreadyRunning, describeError } from './cli-error.js'
@@ -36,6 +36,7 @@ export interface SessionInit {
   /** None to stay alone. */
   readonly network?: NetworkInit
   readonly blobs?: BlobPolicy
+  readonly trash?: PurgeOptions
   readonly blobLimits?: BlobLimits
   readonly name: string
   readonly machine: string
@@ -155,7 +156,7 @@ function folderSync(init: SessionInit, workspace: Workspace, fs: FolderFs, { isR
   const marker: Marker = { version: 1, workspace: workspace.id, store: init.storeId, session: workspace.session }
   const mayMeetPeers = init.network !== undefined && (init.network.mdns || init.network.peers.length > 0)
   const joinWaitMs = isRolledBack || isLost ? REJOIN_WAIT_MS : JOIN_WAIT_MS
-  return new FolderSync({ workspace, fs, marker, blobs: init.blobs ?? {}, discardBases: isRolledBack, joinWaitMs: mayMeetPeers ? joinWaitMs : 0 })
+  return new FolderSync({ workspace, fs, marker, blobs: init.blobs ?? {}, trash: init.trash ?? {}, discardBases: isRolledBack, joinWaitMs: mayMeetPeers ? joinWaitMs : 0 })
 }
 
 function relayWorkspace({ tell, end }: SessionInit, workspace: Workspace): void {

@@ -12,6 +12,7 @@ export type {
   SeenFile,
   TextChange,
   TextState,
+  VoidChange,
   Workspace,
   WorkspaceEvents,
   WorkspaceStatus

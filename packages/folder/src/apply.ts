@@ -290,8 +290,9 @@ export class Apply {
     return localEditName(path, this.#context.clock.now()) as RelPath
   }
 
-  #blocked(path: RelPath, { reason }: Blocked): void {
-    const { skipped, emit, dirty } = this.#context
+  #blocked(path: RelPath, { reason, isFull }: Blocked): void {
+    const { skipped, emit, dirty, makeRoom } = this.#context
+    if (isFull === true) makeRoom()
     if (skipped.add(path, reason)) emit('warning', { code: 'blocked', message: `${path} could not be changed on disk: ${reason}` })
     dirty.add(path, BLOCKED_RETRY_MS, true)
   }

@@ -40,6 +40,17 @@ describe('the brakes', () => {
     expect(a.sync.status().guard).toBeUndefined()
   })
 
+  it('[GUARD14] so do many texts that became something else, and all of them can be had back', async () => {
+    const wire = new Wire()
+    await using a = await testPeer({ wire, files: notes })
+    await using b = await testPeer({ wire })
+    await alike(a, b)
+    for (const name of Object.keys(notes)) writeFileSync(a.folder.at(name), Buffer.from(`\u0000\u0001 not text any more: ${name}`))
+    await stopped(a, 'lost most of their text in this folder at once')
+    await a.sync.takeBack()
+    for (const peer of [a, b]) await matches(peer, notes)
+  })
+
   it('[GUARD7] so does what peers did, at each receiver', async () => {
     const wire = new Wire()
     await using a = await testPeer({ wire, files: notes })

@@ -95,8 +95,9 @@ export class Brakes {
     const rewritten: Subject[] = []
     for (const subject of subjects) {
       const { path, step, base, disk, live } = subject
-      const after = step === 'ingest' ? disk?.content?.text : live?.text
-      if (base?.type !== 'file' || base.agreed === undefined || after === undefined) continue
+      // What is no text any more has nothing of it left.
+      const after = step === 'write' ? live?.text : disk?.blob === undefined ? disk?.content?.text : ''
+      if (base?.type !== 'file' || base.agreed === undefined || base.blob !== undefined || after === undefined) continue
       if (!isRewrite(await this.#context.texts.read(base.doc, base.agreed), after)) continue
       rewritten.push(subject)
       if (step === 'ingest') this.#before.set(path, { doc: base.doc, agreed: base.agreed, ring: [] })
@@ -117,7 +118,11 @@ export class Brakes {
   async #undoSent(path: RelPath): Promise<readonly LocalChange[]> {
     const before = this.#before.get(path)
     if (before === undefined) return []
-    return await this.#setText(before.doc, await this.#context.texts.read(before.doc, before.agreed))
+    const { workspace, texts } = this.#context
+    const text = await texts.read(before.doc, before.agreed)
+    const now = workspace.tree.at(path)
+    if (now?.content?.kind === 'blob') return [{ type: 'set-text', node: now.node, base: now.content, text }]
+    return await this.#setText(before.doc, text)
   }
 
   /** What a peer did to the file here, undone for everybody. */

@@ -40,6 +40,8 @@ export interface FolderContext {
   /** What was found at the paths of the round under way; what changes after the look marks its path anew. */
   readonly found: Map<RelPath, DiskFact>
   rules: IgnoreRules
+  /** The disk is full: the trash gives some of it back. */
+  readonly makeRoom: () => void
 }
 
 /** How paths compare on the folder's file system. */

@@ -82,6 +82,8 @@ export type ReplaceResult =
 export interface Blocked {
   readonly kind: 'blocked'
   readonly reason: string
+  /** The disk or the user's quota is used up. */
+  readonly isFull?: true
 }
 
 export type RemoveResult =

@@ -9,7 +9,7 @@ import type { BlobPolicy } from './folder-blobs.js'
 import type { FolderContext } from './folder-context.js'
 import { foldOf, markText, markTree } from './folder-context.js'
 import type { FolderEvents } from './folder-events.js'
-import type { FolderFs, HeldChange, Hint } from './folder-fs.js'
+import type { FolderFs, HeldChange, Hint, PurgeOptions } from './folder-fs.js'
 import { GoneFiles } from './gone-files.js'
 import { HeldBases } from './held-bases.js'
 import { createIgnoreRules } from './ignore.js'
@@ -37,6 +37,8 @@ export interface FolderSyncInit {
   readonly joinWaitMs?: number
   /** What is synced of files that are not text. @default all of them */
   readonly blobs?: BlobPolicy
+  /** How long and how much is kept in the trash. @default 30 days, 1 GiB, never more than half of what is free */
+  readonly trash?: PurgeOptions
   /** Time between two listings of the whole folder while idle: the net under the watcher. @default 60000 */
   readonly scanIntervalMs?: number
   /** @default the system's clock */
@@ -61,7 +63,7 @@ export interface FolderStatus {
 const FAILURE_RETRY_MS = 1_000
 /** A file that was touched just before it was read is read once more after this time, when nobody waits for it. */
 const VERIFY_MS = 10_000
-const PURGE_MS = 24 * 60 * 60 * 1_000
+const PURGE_MS = 60 * 60 * 1_000
 
 /**
  * Keeps a folder and a workspace equal. Events of either side only mark paths; one worker takes the marked paths and
@@ -116,7 +118,8 @@ export class FolderSync {
       writtenAt: new Map(),
       verifiedAt: new Map(),
       found: new Map(),
-      rules: createIgnoreRules({ caseSensitive: fs.caseSensitive })
+      rules: createIgnoreRules({ caseSensitive: fs.caseSensitive }),
+      makeRoom: () => this.#purge()
     }
     this.#brakes = new Brakes(this.#context)
     this.#root = new RootWatch(this.#context, init.marker)
@@ -257,9 +260,10 @@ export class FolderSync {
     })
   }
 
-  /** Lets go of what was kept aside too long, now and once a day. */
+  /** Lets go of what was kept aside too long, now and once an hour; on a full disk that is half of it, oldest first. */
   #purge(): void {
-    this.#context.fs.purge().catch((error: unknown) => this.#logger.warn('the trash could not be purged', { reason: errorMessage(error) }))
+    this.#cancelPurge()
+    this.#context.fs.purge(this.#init.trash).catch((error: unknown) => this.#logger.warn('the trash could not be purged', { reason: errorMessage(error) }))
     this.#context.blobs.sweep().catch((error: unknown) => this.#logger.warn('what nobody wants could not be deleted', { reason: errorMessage(error) }))
     this.#cancelPurge = this.#clock.after(PURGE_MS, () => this.#purge())
   }

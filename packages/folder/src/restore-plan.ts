@@ -126,7 +126,7 @@ function occupiedStep(past: PastFile, now: TreeEntry, { same }: Reset): RestoreS
     if (past.executable === now.executable) return { line: { path, action: 'same' } }
     return { line: { path, action: 'set mode' }, past, target: now }
   }
-  if (past.content?.kind !== 'text' || now.content?.kind !== 'text') return { line: { path, action: 'skip', reason: NOT_TEXT } }
+  if (past.content?.kind !== 'text') return { line: { path, action: 'skip', reason: NOT_TEXT } }
   return { line: { path, action: 'set text' }, past, target: now }
 }
 

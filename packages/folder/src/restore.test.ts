@@ -159,4 +159,27 @@ describe('restore', () => {
     await expect(back(b, { path: 'a.md' })).rejects.toMatchObject({ name: 'NotPermittedError' })
     expect(await readRestored(b.workspace, 'a.md', undefined)).toBe('a\n')
   })
+
+  it('[RST17] the trash keeps as long and as much as it was told to, and gives back its oldest when the disk is full', async () => {
+    const wire = new Wire()
+    await using a = await testPeer({ wire, files: { 'a.md': 'one\n' } })
+    await using b = await testPeer({ wire, trash: { maxAgeMs: 5, maxBytes: 7 } })
+    await alike(a, b)
+    const { fs } = b.folder
+    const asked: unknown[] = []
+    const purge = fs.purge.bind(fs)
+    fs.purge = async (options) => {
+      asked.push(options)
+      return await purge(options)
+    }
+    const replace = fs.replace.bind(fs)
+    fs.replace = async (path, bytes, options) => {
+      if (asked.length === 0) return { kind: 'blocked', reason: 'The disk is full.', isFull: true }
+      return await replace(path, bytes, options)
+    }
+    a.write('a.md', 'one\ntwo\n')
+    await eventually('it is made room', () => asked.length > 0)
+    expect(asked).toEqual([{ maxAgeMs: 5, maxBytes: 7 }])
+    await matches(b, { 'a.md': 'one\ntwo\n' })
+  })
 })

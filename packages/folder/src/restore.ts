@@ -122,6 +122,9 @@ async function changesOf(workspace: Workspace, { line, past, move, target }: Res
     // The same version restored by two at once is restored once.
     if (edits.length > 0) changes.push({ type: 'edit', doc: content.doc, base: live.version, edits, machine: true })
   }
+  if (past.content?.kind === 'text' && target?.content?.kind === 'blob') {
+    changes.push({ type: 'set-text', node, base: target.content, text: await pastText(workspace, past) })
+  }
   if (target === undefined || target.executable !== past.executable) changes.push({ type: 'executable', node, executable: past.executable })
   return changes
 }

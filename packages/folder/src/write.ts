@@ -33,8 +33,11 @@ export interface DiskContext {
 /** Permissions without the set-user-id kind: what a peer wrote must not run as the owner. */
 const PERMISSIONS = 0o777n
 
+const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT'])
+
 export function blocked(error: unknown): Blocked {
-  return { kind: 'blocked', reason: diskReason(error) }
+  const reason = diskReason(error)
+  return FULL.has(errorCode(error) ?? '') ? { kind: 'blocked', reason, isFull: true } : { kind: 'blocked', reason }
 }
 
 export function tempAnchor(root: string): Anchor {

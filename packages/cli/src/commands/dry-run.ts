@@ -101,6 +101,7 @@ function withRights(workspace: Workspace, rights: WorkspaceKeys['rights']): Work
     history: (options) => workspace.history(options),
     past: (point) => workspace.past(point),
     deleted: () => workspace.deleted(),
+    voids: () => workspace.voids(),
     releaseMemory: () => workspace.releaseMemory(),
     whenSynced: (options) => workspace.whenSynced(options)
   }

@@ -1,10 +1,12 @@
+import { existsSync } from 'node:fs'
+import { readTrash } from '@collab/folder'
 import type { Request } from '../args.js'
 import { askRunning } from '../control-client.js'
 import type { StatusAnswer } from '../control-protocol.js'
 import { EXIT } from '../exit-code.js'
 import type { ExitCode } from '../exit-code.js'
 import { findStore } from '../find-store.js'
-import { count, paintFor, shortPeer, table } from '../format.js'
+import { count, fileSize, paintFor, shortPeer, table } from '../format.js'
 import type { Paint } from '../format.js'
 import { show } from '../show.js'
 import type { StoreRecord } from '../store-record.js'
@@ -67,15 +69,26 @@ async function statusOf(record: StoreRecord, system: System, fromStore: boolean)
 /** Without the secret. */
 function statusJson({ record, running, status }: StoreStatus): object {
   const { id, workspace, topic, folder, held } = record
-  return { store: id, workspace, topic, folder, held: held === true, running, ...(status !== undefined && { status }) }
+  return { store: id, workspace, topic, folder, held: held === true, running, trash: trashOf(folder), ...(status !== undefined && { status }) }
 }
 
 function statusLines({ record, running, status }: StoreStatus, paint: Paint): readonly string[] {
   const title = record.topic ?? `workspace ${record.workspace.slice(0, 8)}`
   const place = record.folder ?? '(held, no folder)'
   const lines = [`${paint.bold(show(place))}  ${paint.dim(show(title))}`, `  ${stateText({ record, running, status }, paint)}`]
-  const details = status === undefined ? [] : detailLines(status, paint)
+  const details = [...(status === undefined ? [] : detailLines(status, paint)), ...trashLines(record, paint)]
   return [...lines, ...details.map((line) => `  ${line}`)]
+}
+
+/** What can still be taken out of the trash; nothing where there is none. */
+function trashLines({ folder }: StoreRecord, paint: Paint): readonly string[] {
+  const { files, bytes } = trashOf(folder)
+  return files === 0 ? [] : [paint.dim(`${count(files, 'file')} in the trash, ${fileSize(bytes)}; collab trash lists them`)]
+}
+
+function trashOf(folder: string | undefined): { readonly files: number; readonly bytes: number } {
+  const items = folder === undefined || !existsSync(folder) ? [] : readTrash(folder)
+  return { files: items.length, bytes: items.reduce((sum, { size }) => sum + size, 0) }
 }
 
 function stateText({ running, status }: StoreStatus, paint: Paint): string {

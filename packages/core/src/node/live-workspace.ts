@@ -15,7 +15,7 @@ import { DocumentOpener } from './document-opener.js'
 import type { BlobDriver } from './blob-driver.js'
 import type { Blobs } from './blob-types.js'
 import { readHistory } from './history.js'
-import { readDeleted, readPast } from './past-view.js'
+import { readDeleted, readPast, readVoids } from './past-view.js'
 import type { PastViewInit } from './past-view.js'
 import type { OpenDocument, OpenDocumentOptions } from './open-document.js'
 import type { Outcome, Replica } from './replica.js'
@@ -31,6 +31,7 @@ import type {
   PastFile,
   PastPoint,
   TextState,
+  VoidChange,
   Workspace,
   WorkspaceEvents,
   WorkspaceStatus
@@ -219,6 +220,10 @@ export class LiveWorkspace implements Workspace {
 
   async deleted(): Promise<readonly DeletedFile[]> {
     return await this.#init.replica.look(async () => await readDeleted(this.#pastView))
+  }
+
+  async voids(): Promise<readonly VoidChange[]> {
+    return await this.#init.replica.look(async () => await readVoids(this.#pastView))
   }
 
   get #pastView(): PastViewInit {

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { systemClock } from '../base/clock.js'
 import type { EntryHash } from '../base/ids.js'
 import { diffText } from '../base/text-diff.js'
-import { readDeleted, readPast } from './past-view.js'
-import { deliver, TestReplica } from './test-replicas.js'
+import { readDeleted, readPast, readVoids } from './past-view.js'
+import { deliver, LooseAuthor, TestReplica } from './test-replicas.js'
 import type { LocalChange, PastPoint } from './workspace-types.js'
 
 /** A replica whose entries claim the times that it is told. */
@@ -130,5 +130,13 @@ describe('the past', () => {
     await test.replica.edit([{ type: 'move', node, path: 'e/a2.md' }])
     expect(await deleted()).toEqual([])
     expect(await nowOf(test)).toEqual({ 'b.md': 'two\n', 'e/a2.md': 'one\n' })
+  })
+
+  it('[DOCT4] void changes are named with whose they are', async () => {
+    const test = await TestReplica.open()
+    const loose = new LooseAuthor()
+    await test.replica.receive([loose.sign([{ kind: 'member', author: test.author, exchangeKey: new Uint8Array(32), role: 'writer', name: 'somebody else' }])])
+    const voids = await readVoids({ kv: test.kv, log: test.log, applier: test.replica.applier })
+    expect(voids).toMatchObject([{ author: loose.id, name: undefined, reason: 'a member record for somebody else' }])
   })
 })

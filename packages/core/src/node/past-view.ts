@@ -1,3 +1,4 @@
+import { fromUtf8 } from '../base/bytes.js'
 import { parseEntryHash } from '../base/ids.js'
 import type { DocId, EntryHash, NodeId } from '../base/ids.js'
 import type { KvStore } from '../base/kv.js'
@@ -10,7 +11,7 @@ import { cutAt } from './cut.js'
 import type { Cut } from './cut.js'
 import type { StepRow } from './step-row.js'
 import { TREE_TABLE, decodeTreeRow } from './tree-row.js'
-import type { DeletedFile, DocVersion, PastFile, PastPoint } from './workspace-types.js'
+import type { DeletedFile, DocVersion, PastFile, PastPoint, VoidChange } from './workspace-types.js'
 
 export interface PastViewInit {
   readonly kv: KvStore
@@ -49,6 +50,17 @@ export async function readDeleted({ kv, log, applier }: PastViewInit): Promise<r
     if (entry !== undefined && time !== undefined) files.push({ node, path, content, time, author: op.author, name: applier.members.get(op.author), entry })
   }
   return files.sort((a, b) => b.time - a.time || (a.path < b.path ? -1 : 1))
+}
+
+/** Changes that broke the rules, and whose they are. */
+export async function readVoids({ kv, log, applier }: PastViewInit): Promise<readonly VoidChange[]> {
+  const voids: VoidChange[] = []
+  for (const [key, row] of await kv.scan('void')) {
+    const entry = parseEntryHash(key.slice(0, key.indexOf('/')))
+    const header = await log.header(entry)
+    if (header !== undefined) voids.push({ entry, author: header.author, name: applier.members.get(header.author), reason: fromUtf8(row) })
+  }
+  return voids
 }
 
 async function opsIn(kv: KvStore, cut: Cut | undefined): Promise<readonly TreeOp[]> {

@@ -141,6 +141,14 @@ export interface DeletedFile {
   readonly entry: EntryHash
 }
 
+/** A change that broke the rules, kept and applied nowhere. */
+export interface VoidChange {
+  readonly entry: EntryHash
+  readonly author: AuthorId
+  readonly name: string | undefined
+  readonly reason: string
+}
+
 /** One change as `collab log` shows it. */
 export interface HistoryItem {
   /** Names the version that the change led to. */
@@ -209,6 +217,8 @@ export interface Workspace {
   past(point: PastPoint): Promise<readonly PastFile[]>
   /** Files that are no longer shown, newest deletion first. */
   deleted(): Promise<readonly DeletedFile[]>
+  /** Changes that broke the rules, by entry. */
+  voids(): Promise<readonly VoidChange[]>
   /** Lets go of what is in memory only to be found faster: for a program at rest. */
   releaseMemory(): Promise<void>
   /** Resolves when nothing is missing from any connected peer and each has confirmed holding everything of ours. */
