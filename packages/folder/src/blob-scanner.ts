@@ -39,6 +39,7 @@ export class BlobScanner {
   readonly #init: BlobScannerInit
   readonly #known = new Map<RelPath, Known>()
   readonly #queue = new Set<RelPath>()
+  readonly #waiters = new Map<RelPath, (() => void)[]>()
   #running = 0
   #stopped = false
 
@@ -54,6 +55,11 @@ export class BlobScanner {
     this.#queue.add(path)
     this.#start()
     return { retryAfterMs: PENDING_MS }
+  }
+
+  /** Resolves when the answer about a path is there. */
+  async scanned(path: RelPath): Promise<void> {
+    await new Promise<void>((resolve) => this.#waiters.set(path, [...(this.#waiters.get(path) ?? []), resolve]))
   }
 
   stop(): void {
@@ -78,6 +84,8 @@ export class BlobScanner {
       file?.close()
       this.#running--
       if (!this.#stopped) this.#init.done(path)
+      for (const resolve of this.#waiters.get(path) ?? []) resolve()
+      this.#waiters.delete(path)
       this.#start()
     }
   }

@@ -193,4 +193,43 @@ describe('files that are not text', () => {
     expect(b.names()).toEqual(['film.bin'])
     expect(wire.blobBytes).toBeLessThan(1000)
   })
+
+  it('[BLOB18] a dry run says which of them would be sent and fetched, and moves none', async () => {
+    await using both = await pair()
+    const { a, b, wire } = both
+    put(a, 'there.png', binary(18, 2000))
+    await eventually('it is there', () => has(b, 'there.png', binary(18, 2000)))
+    await eventually('all is quiet', calm(a, b))
+    await b.stop()
+    put(a, 'new.png', binary(19, 2000))
+    await eventually('it is taken', () => a.workspace.tree.at('new.png') !== undefined)
+    const third = await testPeer({ begin: false })
+    put(third, 'mine.png', binary(20, 2 * MiB))
+    await using c = await third.restart(undefined, { begin: false, wire })
+    await c.workspace.start()
+    await c.workspace.whenSynced()
+    const plan = await c.sync.dryRun()
+    expect(plan.map(({ path, action }) => [path, action])).toEqual([
+      ['mine.png', 'send new'],
+      ['new.png', 'fetch new'],
+      ['there.png', 'fetch new']
+    ])
+    expect(c.names()).toEqual(['mine.png'])
+    expect(wire.blobBytes).toBeLessThan(3000)
+  })
+
+  it('[BLOB19] of what nobody wants any more nothing is kept: neither parts of files nor lists of chunks', async () => {
+    const wire = new Wire()
+    await using a = await testPeer({ wire, blobLimits: { upBytesPerSecond: MiB } })
+    put(a, 'film.bin', binary(21, 6 * MiB))
+    await eventually('it is taken', () => a.workspace.tree.at('film.bin') !== undefined)
+    const before = await testPeer({ wire })
+    await eventually('some of it came', () => (before.workspace.blobs.status().active[0]?.doneBytes ?? 0) > 0)
+    rmSync(a.folder.at('film.bin'))
+    await eventually('nobody wants it', () => before.workspace.tree.size === 0 && parts(before).length === 0)
+    writeFileSync(before.folder.at(`.collab/temp/${'ab'.repeat(32)}.part`), 'left by a crash')
+    await using b = await before.restart()
+    await eventually('it is gone', () => parts(b).length === 0)
+    expect(await b.workspace.rows.scan('manifest')).toEqual([])
+  })
 })

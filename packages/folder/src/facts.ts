@@ -95,15 +95,15 @@ export async function gather(context: FolderContext, path: RelPath): Promise<Gat
   const document = await documentSide(context, path, base, entry, disk, problem)
   const fact = base === undefined && disk.text?.content !== undefined ? comparedToDocument(disk, document.live) : disk.fact
   const planned = plan(baseFact(base), fact, document.fact)
-  const step = entry === undefined || mayPut(context, path, planned, base, entry) ? planned : 'nothing'
+  const step = mayPut(context, path, planned, base, entry) ? planned : 'nothing'
   const reason = disk.reason ?? document.reason
   const final = context.workspace.rights === 'write' ? step : readOnlyStep(step)
   return { path, step: final, base, entry, disk: disk.text, live: document.live, reason: reason ?? readOnlyReason(step, final) }
 }
 
 /** Whether what a step puts on the disk is here, and what it takes away is somewhere else too. */
-function mayPut(context: FolderContext, path: RelPath, step: Step, base: BaseRow | undefined, entry: TreeEntry): boolean {
-  if (step !== 'write' && step !== 'place') {
+function mayPut(context: FolderContext, path: RelPath, step: Step, base: BaseRow | undefined, entry: TreeEntry | undefined): boolean {
+  if (entry === undefined || (step !== 'write' && step !== 'place')) {
     if (step !== 'move') context.blobs.settled(path)
     return true
   }

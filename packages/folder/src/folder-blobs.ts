@@ -5,6 +5,7 @@ import type { BaseIndex } from './base-index.js'
 import { BlobFiles } from './blob-files.js'
 import { BlobScanner } from './blob-scanner.js'
 import type { ScanResult } from './blob-scanner.js'
+import { BlobWaiters } from './blob-waiters.js'
 import type { FolderFs } from './folder-fs.js'
 import type { RelPath } from './rel-path.js'
 import type { Signature } from './signature.js'
@@ -25,20 +26,15 @@ export interface FolderBlobsInit {
   readonly mark: (path: RelPath) => void
 }
 
-interface Waiting {
-  readonly blob: BlobId
-  readonly node: NodeId
-}
-
 /** What the folder does with content that is not text: says what a file is, fetches what it lacks, keeps track of both. */
 export class FolderBlobs {
   readonly #init: FolderBlobsInit
   readonly #scanner: BlobScanner | undefined
   readonly #thread: ChunkThread | undefined
   readonly files: BlobFiles | undefined
-  /** Paths that wait for their content. */
-  readonly #waiting = new Map<RelPath, Waiting>()
+  readonly #waiters = new BlobWaiters()
   #undo: Unsubscribe = () => undefined
+  #started = false
 
   constructor(init: FolderBlobsInit) {
     this.#init = init
@@ -48,14 +44,15 @@ export class FolderBlobs {
     const thread = new ChunkThread(keys)
     this.#thread = thread
     this.#scanner = new BlobScanner({ workspace, fs, clock, thread, done: init.mark })
-    this.files = new BlobFiles({ workspace, fs, index, keys, thread, waitingFor: (blob) => this.#nodesWaiting(blob) })
+    this.files = new BlobFiles({ workspace, fs, index, keys, thread, waitingFor: (blob) => this.#waiters.nodesOf(blob) })
   }
 
   start(): void {
     const { workspace, mark } = this.#init
+    this.#started = true
     if (this.files !== undefined) workspace.blobs.use({ files: this.files })
     this.#undo = workspace.blobs.onWhole((blob) => {
-      for (const [path, waiting] of this.#waiting) if (waiting.blob === blob) mark(path)
+      for (const path of this.#waiters.pathsOf(blob)) mark(path)
     })
   }
 
@@ -68,12 +65,23 @@ export class FolderBlobs {
 
   /** Files whose content is on its way. */
   get waiting(): number {
-    return this.#waiting.size
+    return this.#waiters.size
+  }
+
+  /** Where a file waits for its content. */
+  waitingPath(node: NodeId): RelPath | undefined {
+    return this.#waiters.pathOf(node)
   }
 
   /** Which blob the file at `path` is. */
   scan(path: RelPath, signature: Signature): ScanResult {
     return this.#scanner?.scan(path, signature) ?? { reason: 'the link does not grant reading' }
+  }
+
+  /** Resolves when a look at the path makes sense again, after `retryAfterMs` or when it is known what the file is. */
+  async lookAgain(path: RelPath, retryAfterMs: number): Promise<void> {
+    const later = new Promise<void>((resolve) => void this.#init.clock.after(retryAfterMs, resolve))
+    await Promise.race(this.#scanner === undefined ? [later] : [later, this.#scanner.scanned(path)])
   }
 
   /** Why content of this size is not synced here; undefined when it is. */
@@ -85,30 +93,27 @@ export class FolderBlobs {
 
   /** Whether the content of a file is here to be placed; when not it is fetched, and the path marked once it came. */
   ready(path: RelPath, entry: TreeEntry): boolean {
-    if (entry.content?.kind !== 'blob') return true
+    // A rehearsal fetches nothing, and says what would be put on the disk.
+    if (entry.content?.kind !== 'blob' || !this.#started) return true
     const blob = parseBlobId(entry.content.hash)
     if (this.files?.isReady(blob) === true) return true
-    const before = this.#waiting.get(path)
-    this.#waiting.set(path, { blob, node: entry.node })
-    if (before !== undefined && before.blob !== blob) this.#release(before.blob)
+    for (const other of this.#waiters.add({ path, node: entry.node, blob })) this.#release(other)
     this.#init.workspace.blobs.want(blob, entry.content.size)
     return false
   }
 
   /** A path needs nothing any more: its file was placed, deleted, or became another. */
   settled(path: RelPath): void {
-    const waiting = this.#waiting.get(path)
-    if (waiting === undefined) return
-    this.#waiting.delete(path)
-    this.#release(waiting.blob)
+    const blob = this.#waiters.remove(path)
+    if (blob !== undefined) this.#release(blob)
   }
 
   /** The content of `blob` was placed at `path`: others that wait for it copy it from there, and one that kept it may give it up. */
   placed(path: RelPath, blob: BlobId): void {
-    this.#waiting.delete(path)
+    this.#waiters.remove(path)
     this.files?.placed(blob)
     this.#init.workspace.blobs.changed(blob)
-    for (const [other, waiting] of this.#waiting) if (waiting.blob === blob) this.#init.mark(other)
+    for (const other of this.#waiters.pathsOf(blob)) this.#init.mark(other)
     for (const row of this.#init.index.ofBlob(blob)) if (row.path !== path) this.#init.mark(row.path)
   }
 
@@ -139,12 +144,7 @@ export class FolderBlobs {
   }
 
   #release(blob: BlobId): void {
-    for (const waiting of this.#waiting.values()) if (waiting.blob === blob) return
     this.#init.workspace.blobs.unwant(blob)
     if (this.files?.isReady(blob) === true) void this.files.drop(blob)
-  }
-
-  *#nodesWaiting(blob: BlobId): Generator<NodeId> {
-    for (const waiting of this.#waiting.values()) if (waiting.blob === blob) yield waiting.node
   }
 }

@@ -76,6 +76,8 @@ export function placementProblem(context: FolderContext, path: string, isDirecto
 
 /** Marks everything that a change of `node` in the tree may touch; nothing where the base is what the tree shows. */
 export function markTree(context: FolderContext, node: NodeId): void {
+  const waiting = context.blobs.waitingPath(node)
+  if (waiting !== undefined) context.dirty.add(waiting)
   if (!isAsShown(context, node)) markNode(context, node)
 }
 

@@ -78,7 +78,7 @@ export class Round {
 
   /** The steps that would be taken first. */
   async rehearse(paths: readonly RelPath[]): Promise<readonly PlanLine[]> {
-    const { dirty, clock, workspace } = this.#context
+    const { dirty, workspace } = this.#context
     const planned: PlannedPath[] = []
     for (const path of paths) {
       if (this.#isOutside(path)) continue
@@ -86,7 +86,7 @@ export class Round {
       let result = await gather(this.#context, path)
       for (let wait = 0; 'retryAfterMs' in result && wait < 10; wait++) {
         const { retryAfterMs } = result
-        await new Promise<void>((resolve) => void clock.after(retryAfterMs, resolve))
+        await this.#context.blobs.lookAgain(path, retryAfterMs)
         this.#context.found.clear()
         result = await gather(this.#context, path)
       }

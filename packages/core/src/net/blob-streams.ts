@@ -65,10 +65,10 @@ export class BlobStreams {
     for (const peer of this.#channels.keys()) this.left(peer)
   }
 
-  async send(peer: string, frame: Uint8Array): Promise<void> {
+  async send(peer: string, ...parts: readonly Uint8Array[]): Promise<void> {
     const frames = this.#channels.get(peer)?.frames
     if (frames === undefined) throw new StreamGoneError(`peer ${peer} has no stream for blobs`)
-    await frames.write(frame)
+    await frames.write(...parts)
   }
 
   async #open(peer: string, channel: Channel): Promise<void> {

@@ -24,6 +24,9 @@ export class StreamGoneError extends CollabError {
   }
 }
 
+/** Parts that are handed on as a list: one frame in two parts behind its length. */
+const MAX_LISTED = 3
+
 type Body = Stream & { readonly writeStatus?: string }
 
 /**
@@ -85,23 +88,24 @@ export class FrameStream {
     const length = this.#inbox.getUint32(0)
     if (length === 0 || length > this.#maxFrameBytes) throw this.#malformed(`a frame of ${length} bytes was announced`)
     await this.#need(4 + length, true)
-    // A copy of our own: on Node the pieces may be views of a pool, whose `slice` does not copy.
-    const frame = new Uint8Array(this.#inbox.subarray(4, 4 + length))
+    // A copy of our own, and one only: on Node the pieces may be views of a pool.
+    const frame = concat(...this.#inbox.sublist(4, 4 + length))
     this.#inbox.consume(4 + length)
     return frame
   }
 
   /**
-   * Queues one frame, in the order of the calls; resolves when the stream can take more.
+   * Queues one frame, given whole or in parts, in the order of the calls; resolves when the stream can take more.
    *
    * @throws {RangeError} for a frame that the other side would refuse.
    * @throws {StreamGoneError} when the stream has ended.
    */
-  async write(frame: Uint8Array): Promise<void> {
-    if (frame.length === 0 || frame.length > this.#maxFrameBytes) throw new RangeError(`a frame of ${frame.length} bytes`)
+  async write(...parts: readonly Uint8Array[]): Promise<void> {
+    const length = parts.reduce((sum, part) => sum + part.length, 0)
+    if (length === 0 || length > this.#maxFrameBytes) throw new RangeError(`a frame of ${length} bytes`)
     this.#checkWritable()
-    this.#outbox.push(uint32(frame.length), frame)
-    this.#outboxBytes += 4 + frame.length
+    this.#outbox.push(uint32(length), ...parts)
+    this.#outboxBytes += 4 + length
     this.#flushSoon()
     if (this.bufferedBytes <= WRITE_HIGH_BYTES) return
     await new Promise<void>((resolve, reject) => this.#waiting.push({ resolve, reject }))
@@ -217,7 +221,7 @@ export class FrameStream {
     const parts = this.#outbox.slice(0, count)
     this.#outbox = this.#outbox.slice(count)
     this.#outboxBytes -= bytes
-    return count > 2 ? concat(...parts) : new Uint8ArrayList(...parts)
+    return count > MAX_LISTED ? concat(...parts) : new Uint8ArrayList(...parts)
   }
 
   async #allSent(signal: AbortSignal): Promise<void> {

@@ -31,8 +31,8 @@ export interface Transport {
 }
 
 export interface BlobChannel {
-  /** As `Transport.send`, on the stream for blobs. */
-  send(peer: string, frame: Uint8Array): Promise<void>
+  /** As `Transport.send`, on the stream for blobs; the parts are one frame, and are not copied. */
+  send(peer: string, ...parts: readonly Uint8Array[]): Promise<void>
 }
 
 /** What a transport tells of its streams for blobs; as in `TransportHandlers`. */

@@ -9,7 +9,7 @@ import type { KvStore } from '../base/kv.js'
 import type { Logger } from '../base/log.js'
 import type { Random } from '../base/random.js'
 import type { BlobKeys } from '../blob/blob-keys.js'
-import { decodeBlobMessage, encodeBlobMessage } from '../blob/blob-message.js'
+import { decodeBlobMessage, encodeBlobMessage, encodePiece } from '../blob/blob-message.js'
 import { placeOfFiles } from '../blob/blob-place.js'
 import type { BlobPlace, PlainFiles } from '../blob/blob-place.js'
 import type { ChunkList } from '../blob/chunk-list.js'
@@ -254,10 +254,11 @@ export class BlobDriver implements Blobs {
   }
 
   async #send({ peer, message }: PullEffect & { type: 'send' }): Promise<void> {
-    const frame = encodeBlobMessage(message)
-    if (message.type === 'piece') await this.#up.take(frame.length)
-    await this.#transport?.blobs?.send(peer, frame)
-    this.#sent.add(frame.length)
+    const parts: readonly Uint8Array[] = message.type === 'piece' ? encodePiece(message.id, message.bytes) : [encodeBlobMessage(message)]
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0)
+    if (message.type === 'piece') await this.#up.take(bytes)
+    await this.#transport?.blobs?.send(peer, ...parts)
+    this.#sent.add(bytes)
     if (message.type === 'piece') this.#handle({ type: 'sent', peer })
   }
 

@@ -45,7 +45,9 @@ export const nodeCrypto: Crypto = {
   seal(key, nonce, associated, text) {
     const cipher = createCipheriv(AEAD, key, nonce, TAG)
     cipher.setAAD(associated, { plaintextLength: text.length })
-    return concat(cipher.update(text), cipher.final(), cipher.getAuthTag())
+    const sealed = cipher.update(text)
+    cipher.final()
+    return concat(sealed, cipher.getAuthTag())
   },
   open: openSealed
 }
@@ -113,7 +115,8 @@ function openSealed(...[key, nonce, associated, sealed]: Parameters<Crypto['open
   decipher.setAuthTag(sealed.subarray(length))
   const text = decipher.update(sealed.subarray(0, length))
   try {
-    return concat(text, decipher.final())
+    decipher.final()
+    return plain(text)
   } catch {
     return undefined
   }

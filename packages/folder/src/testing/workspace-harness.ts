@@ -39,7 +39,8 @@ export class Wire {
         addresses: () => [],
         send: async (peer, frame) => void this.#send(peer, (handlers) => handlers.frame(peerId, frame)),
         blobs: {
-          send: async (peer, frame) => {
+          send: async (peer, ...parts) => {
+            const frame = Buffer.concat(parts)
             this.blobBytes += frame.length
             await this.#send(peer, async (handlers) => await handlers.blobs?.frame(peerId, frame))
           }
