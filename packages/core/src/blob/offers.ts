@@ -60,6 +60,17 @@ export class Offers {
     for (const [peer, ref] of offer.followers) this.#tell(peer, ref, offer.held)
   }
 
+  /** Whether the followers know what is here. */
+  isTold(blob: BlobId): boolean {
+    return this.#offers.get(blob)?.held !== undefined
+  }
+
+  /** A part could not be read: what is here is told anew once it was looked at. */
+  lost(blob: BlobId | undefined): void {
+    const offer = blob === undefined ? undefined : this.#offers.get(blob)
+    if (offer !== undefined) offer.held = undefined
+  }
+
   /** A chunk came; the last one of a blob is told at once. */
   gained(blob: BlobId, index: number, announceAt: number): void {
     const offer = this.#offers.get(blob)

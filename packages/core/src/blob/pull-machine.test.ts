@@ -140,6 +140,20 @@ describe('fetching from a swarm', () => {
     expect(peer.mostStoringBytes).toBeLessThan(MAX_FLIGHT_BYTES + MB)
   })
 
+  it('[PULL15] a source that was silent for a while is asked again when it is back', () => {
+    const [first, second] = [new ToyBlob(15, 40, CHUNK), new ToyBlob(16, 40, CHUNK)]
+    const swarm = new Swarm(15)
+    const [moody, honest, peer] = [swarm.add({ nature: 'silent' }), swarm.add(), swarm.add()]
+    for (const blob of [first, second]) swarm.give(moody, blob)
+    swarm.give(honest, first)
+    swarm.connectAll()
+    swarm.want(peer, first)
+    expect(swarm.run(wholeAt([peer], first))).toBe(true)
+    moody.nature = 'honest'
+    swarm.want(peer, second)
+    expect(swarm.run(wholeAt([peer], second))).toBe(true)
+  })
+
   it('[PULL10] with peers that come, go, lie, stall and have parts, whoever can reach a whole source in the end has all of it', () => {
     for (let seed = 100; seed < 160; seed++) chaos(seed)
   })

@@ -94,7 +94,7 @@ export class PullMachine {
       case 'held':
         return this.#held(event)
       case 'loaded':
-        return peer?.upload.loaded(event.id, event.bytes, state.emit)
+        return state.offers.lost(peer?.upload.loaded(event.id, event.bytes, state.emit))
       case 'sent':
         return peer?.upload.sent()
       case 'stored':
@@ -287,9 +287,13 @@ export class PullMachine {
   #held({ blob, held }: PullEvent & { type: 'held' }): void {
     const download = this.#state.downloads.get(blob)
     // Of a blob that is being fetched the download knows better, unless it came by other means.
-    if (download !== undefined && held?.chunks.isWhole !== true) return
+    if (download !== undefined && held?.chunks.isWhole !== true) return this.#offerAgain(download)
     this.#state.offers.held(blob, held)
     if (download !== undefined) this.#finish(download)
+  }
+
+  #offerAgain({ blob, list, held }: Download): void {
+    if (list !== undefined && held !== undefined && !this.#state.offers.isTold(blob)) this.#state.offers.held(blob, { list, chunks: held })
   }
 
   #stored({ peer, blob, index, bytes, outcome }: PullEvent & { type: 'stored' }, now: number): void {

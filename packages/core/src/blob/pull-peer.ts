@@ -126,6 +126,14 @@ export class PullPeer {
 
   closed(request: Request): void {
     if (this.requests.delete(request.id)) this.outstandingBytes -= request.bytes
+    // What it was silent about came from elsewhere: it gets one more, to show that it is back.
+    if (this.requests.size === 0) this.stalled = false
+  }
+
+  /** It brought nothing for long: one request at a time, once those that it has are answered or gone. */
+  stall(): void {
+    this.stalled = true
+    this.windowBytes = 1
   }
 
   /** The window follows the rate: as much as comes in `WINDOW_MS`. */

@@ -37,7 +37,7 @@ export function follow(state: PullState, peer: PullPeer, download: Download): vo
 export function releaseStalled(state: PullState, now: number): void {
   for (const peer of state.peers.values()) {
     if (peer.requests.size === 0 || peer.stalled || now - peer.progressAt < STALL_MS) continue
-    peer.stalled = true
+    peer.stall()
     for (const request of peer.requests.values()) {
       request.released = true
       const { download, part, index } = request

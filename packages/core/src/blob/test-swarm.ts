@@ -74,7 +74,7 @@ export interface SwarmPeerInit {
 export class SwarmPeer {
   readonly name: string
   readonly machine: PullMachine
-  readonly nature: NonNullable<SwarmPeerInit['nature']>
+  nature: NonNullable<SwarmPeerInit['nature']>
   readonly rate: number
   readonly storeMs: number
   readonly held = new Map<BlobId, Bitfield>()
@@ -216,7 +216,7 @@ export class Swarm {
         return this.later(1, () => this.#handle(peer, { type: 'opened', blob: effect.blob, held: { list: effect.list, chunks } }))
       }
       case 'load':
-        return peer.nature === 'silent' && effect.part === 'chunk' ? undefined : this.later(1, () => this.#load(peer, effect))
+        return this.later(1, () => this.#load(peer, effect))
       case 'store':
         peer.storingBytes += effect.bytes.length
         peer.mostStoringBytes = Math.max(peer.mostStoringBytes, peer.storingBytes)
@@ -235,7 +235,10 @@ export class Swarm {
     }
   }
 
-  #load(peer: SwarmPeer, { peer: to, id, blob, part, index }: PullEffect & { type: 'load' }): void {
+  #load(peer: SwarmPeer, effect: PullEffect & { type: 'load' }): void {
+    const { peer: to, id, blob, part, index } = effect
+    // Silent until it is otherwise.
+    if (peer.nature === 'silent' && part === 'chunk') return this.later(1000, () => this.#load(peer, effect))
     const toy = this.blobs.get(blob)
     const isHere = part === 'manifest' ? peer.held.has(blob) : peer.held.get(blob)?.has(index) === true
     const bytes = !isHere ? undefined : part === 'manifest' ? toy?.manifests[index] : toy?.piece(index)

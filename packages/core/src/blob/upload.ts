@@ -14,7 +14,7 @@ interface Asked {
 export class Upload {
   readonly #peer: string
   readonly #queue: Asked[] = []
-  readonly #loading = new Set<number>()
+  readonly #loading = new Map<number, Asked>()
   /** Pieces that the stream has not taken yet. */
   #sending = 0
 
@@ -41,11 +41,17 @@ export class Upload {
     return at >= 0
   }
 
-  loaded(id: number, bytes: Uint8Array | undefined, emit: EmitPull): void {
-    if (!this.#loading.delete(id)) return
-    if (bytes === undefined) return emit({ type: 'send', peer: this.#peer, message: { type: 'lack', id } })
+  /** Gives the blob that turned out to lack a part. */
+  loaded(id: number, bytes: Uint8Array | undefined, emit: EmitPull): BlobId | undefined {
+    const asked = this.#loading.get(id)
+    if (!this.#loading.delete(id)) return undefined
+    if (bytes === undefined) {
+      emit({ type: 'send', peer: this.#peer, message: { type: 'lack', id } })
+      return asked?.blob
+    }
     this.#sending++
     emit({ type: 'send', peer: this.#peer, message: { type: 'piece', id, bytes } })
+    return undefined
   }
 
   sent(): void {
@@ -56,7 +62,7 @@ export class Upload {
     while (this.#loading.size + this.#sending < MAX_LOADS) {
       const asked = this.#queue.shift()
       if (asked === undefined) return
-      this.#loading.add(asked.id)
+      this.#loading.set(asked.id, asked)
       emit({ type: 'load', peer: this.#peer, ...asked })
     }
   }

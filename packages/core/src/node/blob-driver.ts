@@ -40,6 +40,9 @@ export interface BlobDriverInit {
 /** A chunk that the disk refused is asked for again after this time. */
 const DISK_RETRY_MS = 5_000
 
+/** What could not be read for a peer is looked at again after this time. */
+const LOOK_AGAIN_MS = 2_000
+
 /** Carries out what the pull machine decides: between the machine, the manifests, the chunks' place and the transport. */
 export class BlobDriver implements Blobs {
   readonly #init: BlobDriverInit
@@ -217,6 +220,8 @@ export class BlobDriver implements Blobs {
   async #load({ peer, id, blob, part, index }: PullEffect & { type: 'load' }): Promise<void> {
     const bytes = part === 'manifest' ? await this.#lists.manifest(blob, index) : await this.#read(blob, index)
     this.#handle({ type: 'loaded', peer, id, bytes })
+    // The file may be changing, or only have been touched.
+    if (bytes === undefined) this.#init.clock.after(LOOK_AGAIN_MS, () => this.changed(blob))
   }
 
   async #read(blob: BlobId, index: number): Promise<Uint8Array | undefined> {

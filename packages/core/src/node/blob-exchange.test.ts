@@ -223,4 +223,21 @@ describe('blobs over real connections', () => {
     await c.fetch(named)
     expect(performance.now() - second).toBeGreaterThan(500)
   })
+
+  it('[BLOB6] that could not be read for a while are offered again, and the fetch goes on', async () => {
+    const bytes = content(7, 1_200_000)
+    const a = await start()
+    const named = await a.add(bytes)
+    const { field } = a.files.contents.get(named.blob) ?? { field: new Bitfield(0) }
+    a.files.contents.set(named.blob, { bytes: new Uint8Array(bytes.length), field })
+    const c = await start([a])
+    const fetched = c.fetch(named)
+    await untilTrue(() => a.driver.status().sentBytes > 200 && c.driver.status().active[0]?.sources === 0)
+    a.files.contents.set(named.blob, { bytes, field })
+    expect(equalBytes((await fetched) ?? new Uint8Array(), bytes)).toBe(true)
+  })
 })
+
+async function untilTrue(check: () => boolean): Promise<void> {
+  while (!check()) await new Promise((resolve) => setTimeout(resolve, 10))
+}
