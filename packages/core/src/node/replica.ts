@@ -1,17 +1,12 @@
 import type { Clock } from '../base/clock.js'
 import type { Crypto } from '../base/crypto.js'
 import { CollabError, NotPermittedError, RefusedChangeError } from '../base/errors.js'
-import type { AuthorId, DocId, EntryHash, NodeId } from '../base/ids.js'
+import type { AuthorId, DocId, NodeId } from '../base/ids.js'
 import type { KvOp, KvStore } from '../base/kv.js'
-import { MAX_DEPS } from '../base/limits.js'
-import { issueCertificate } from '../keys/certificate.js'
-import { workspaceSigner } from '../keys/workspace-keys.js'
 import type { WorkspaceKeys } from '../keys/workspace-keys.js'
-import { encodeChanges } from '../log/change.js'
 import type { Change } from '../log/change.js'
 import type { UpdatingChange } from '../doc/gate.js'
 import type { UnitRun } from '../doc/y-document.js'
-import { sealEntry } from '../log/entry.js'
 import type { Entry } from '../log/entry.js'
 import type { Log, Staged } from '../log/log.js'
 import { attribute } from './attribution.js'
@@ -24,9 +19,9 @@ import { splitContents } from './content-drafts.js'
 import { Drafter } from './drafter.js'
 import type { Draft } from './drafter.js'
 import type { DocUpdates } from './documents.js'
-import { blobsOf, groupUnits } from './entry-groups.js'
 import { identityRow, newAuthor } from './identity.js'
 import type { Identity } from './identity.js'
+import { Sealer } from './sealer.js'
 import { Turns } from './turns.js'
 import type { DocVersion, LocalChange, LocalResult, TextChange, TextState } from './workspace-types.js'
 
@@ -78,6 +73,7 @@ export class Replica {
   readonly #turns = new Turns()
   readonly #applier: Applier | undefined
   readonly #bodies: BodyReader | undefined
+  readonly #sealer: Sealer | undefined
   readonly #nonce: number
   /** Authors whose log forked, known before the batch that shows it is adopted. */
   readonly #forked: Set<AuthorId>
@@ -93,6 +89,7 @@ export class Replica {
     this.#bodies = new BodyReader(init.crypto, init.keys.readKey)
     const isForked = (author: AuthorId): boolean => this.#forked.has(author)
     this.#applier = new Applier({ crypto: init.crypto, kv: init.kv, bodies: this.#bodies, entryOf: (hash) => init.log.get(hash), isForked })
+    this.#sealer = new Sealer({ ...init, applier: this.#applier, bodies: this.#bodies })
   }
 
   static async open(init: ReplicaInit): Promise<Replica> {
@@ -300,63 +297,13 @@ export class Replica {
     return counts
   }
 
-  /** Seals `units` (each kept within one entry) into as few entries as fit. */
   async #sealAll(units: readonly (readonly Change[])[]): Promise<readonly Entry[]> {
-    const entries: Entry[] = []
-    const deps = await this.#deps()
-    for (const changes of groupUnits(units)) entries.push(this.#seal(changes, entries.at(-1), entries.length === 0 ? deps : []))
-    return entries
+    if (this.#sealer === undefined) throw new NotPermittedError('a blind link cannot write')
+    return await this.#sealer.seal(this.#identity.author, units)
   }
 
   #checkMayWrite(): void {
     if (this.#init.keys.rights !== 'write') throw new NotPermittedError('this link can read but not write; ask for a write link')
-  }
-
-  #seal(changes: readonly Change[], before: Entry | undefined, deps: readonly EntryHash[]): Entry {
-    const { crypto, clock, keys } = this.#init
-    if (keys.rights !== 'write' || this.#bodies === undefined) throw new NotPermittedError('this link can read but not write; ask for a write link')
-    const { author } = this.#identity
-    const head = before === undefined ? this.#head() : { seq: before.header.seq, hash: before.hash }
-    const all = head === undefined ? [this.#memberChange(), ...changes] : changes
-    const entry = sealEntry({
-      crypto,
-      signer: author.signer,
-      epochKey: this.#bodies.epochKey(0),
-      workspace: keys.id,
-      epoch: 0,
-      seq: head === undefined ? 0 : head.seq + 1,
-      prev: head?.hash ?? null,
-      deps,
-      time: clock.now(),
-      admission: head === undefined ? [issueCertificate(workspaceSigner(crypto, keys.writeKey), author.id, 'writer')] : null,
-      blobs: blobsOf(all),
-      plain: encodeChanges(all)
-    })
-    this.#bodies.remember(entry, all)
-    return entry
-  }
-
-  #head(): { readonly seq: number; readonly hash: EntryHash } | undefined {
-    return this.#init.log.vector.get(this.#identity.author.id)?.[0]
-  }
-
-  #memberChange(): Change {
-    const { author } = this.#identity
-    const { crypto } = this.#init
-    const exchangeKey = crypto.exchangePublicKey(crypto.hkdf(author.seed, new Uint8Array(0), 'collab/1 exchange key', 32))
-    return { kind: 'member', author: author.id, exchangeKey, role: 'writer', name: this.#init.name }
-  }
-
-  /** Heads of the other authors' applied logs that the own log does not yet stand on. */
-  async #deps(): Promise<readonly EntryHash[]> {
-    const head = this.#head()
-    const past = head === undefined ? undefined : await this.applier.past(head.hash)
-    const deps: EntryHash[] = []
-    for (const [entry, { author, seq }] of this.applier.frontier) {
-      if (author === this.#identity.author.id || deps.length >= MAX_DEPS) continue
-      if (past === undefined || !(await this.applier.isInPast(past, { author, seq, entry }))) deps.push(entry)
-    }
-    return deps
   }
 
   /**
