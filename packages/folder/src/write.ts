@@ -168,7 +168,6 @@ function exchange(context: DiskContext, path: RelPath, temp: Temp, id: HeldId, e
     if (linkNew(temps.entry(temp.id), target)) unlinkSync(temps.entry(temp.id))
   } catch (error) {
     if (errorCode(error) === 'EEXIST') return { kind: 'exists' }
-    moveBack(trash.entry(id), target)
     throw error
   }
   return { kind: 'written', signature: placedSignature(target, temp) }

@@ -64,18 +64,19 @@ function through(name: CallName): AnyCall {
   }
 }
 
-/** One after the other in the order of the calls, so that a run can be repeated. */
+/** Not at once, but one after the other in the order of the calls, so that a run can be repeated. */
 function fsyncLater(fd: unknown, done: unknown): void {
   const disk = diskOf(fd)
   if (disk === undefined) return void real.fsync(fd, done)
   const callback = done as (error: unknown) => void
-  let failure: unknown = null
-  try {
-    disk.call('fsync', [fd])
-  } catch (error) {
-    failure = error
-  }
-  setImmediate(callback, failure)
+  setImmediate(() => {
+    try {
+      disk.call('fsync', [fd])
+    } catch (error) {
+      return callback(error)
+    }
+    callback(null)
+  })
 }
 
 /** Paths through a descriptor (`/proc/self/fd/7/name`) belong to the disk that opened it. */
