@@ -16,11 +16,11 @@ function add(list: Y.Array<Y.Map<unknown>>, text: string): void {
 export async function main(write: (line: string) => void): Promise<readonly unknown[]> {
   const link = encodeLink(nodeCrypto, keysFromWriteKey(nodeCrypto, nodeCrypto.randomBytes(32)))
   const here = { mdns: false, listen: ['/ip4/127.0.0.1/tcp/0'] }
-  const ann = await joinWorkspace(link, { ...here, name: 'Ann' })
+  await using ann = await joinWorkspace(link, { ...here, name: 'Ann' })
   const hers = await ann.openDoc('todo')
   add(hers.doc.getArray('list'), 'milk')
 
-  const bob = await joinWorkspace(link, { ...here, name: 'Bob', peers: ann.status().listening })
+  await using bob = await joinWorkspace(link, { ...here, name: 'Bob', peers: ann.status().listening })
   const his = await bob.openDoc('todo')
   const list = his.doc.getArray<Y.Map<unknown>>('list')
   add(list, 'bread')
@@ -30,7 +30,6 @@ export async function main(write: (line: string) => void): Promise<readonly unkn
   await his.flush({ to: 'one-peer' })
   const result = hers.doc.getArray('list').toJSON()
   write(JSON.stringify(result))
-  await Promise.all([ann.stop(), bob.stop()])
   return result
 }
 

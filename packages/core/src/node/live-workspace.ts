@@ -155,6 +155,10 @@ export class LiveWorkspace implements Workspace {
     await this.#init.store.close()
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
   async openDoc(name: string, options?: OpenDocumentOptions): Promise<OpenDocument> {
     return await this.#documents.openDoc(name, options)
   }

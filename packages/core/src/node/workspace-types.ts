@@ -177,6 +177,8 @@ export interface Workspace {
   on<Name extends keyof WorkspaceEvents>(name: Name, listener: (payload: WorkspaceEvents[Name]) => void): Unsubscribe
   start(): Promise<void>
   stop(): Promise<void>
+  /** `stop`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>
   /**
    * Opens the document that this workspace's apps call `name` as a live Y.Doc, with any shared types. Nobody has to
    * create it: whoever opens the same name has the same document, whenever they meet.
