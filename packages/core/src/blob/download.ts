@@ -25,6 +25,7 @@ export interface Request {
 export class Download {
   readonly blob: BlobId
   readonly ref: number
+  readonly begunAt: number
   /** Manifests that came, the root first. */
   readonly #manifests: (Uint8Array | undefined)[] = []
   #children: readonly string[] = []
@@ -41,9 +42,10 @@ export class Download {
   /** The engine has not said yet what is here. */
   waiting = true
 
-  constructor(blob: BlobId, ref: number) {
+  constructor(blob: BlobId, ref: number, now: number) {
     this.blob = blob
     this.ref = ref
+    this.begunAt = now
   }
 
   get list(): ChunkList | undefined {

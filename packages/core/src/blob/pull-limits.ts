@@ -5,6 +5,8 @@ const MiB = 1024 * KiB
 
 /** Blobs that are fetched at once: enough small ones to fill a slow link while each waits for its answers. */
 export const MAX_ACTIVE = 64
+/** A blob that nobody connected has makes room for one that waits after this time. */
+export const PARK_MS = 10_000
 /** Blobs that a peer may ask about at once: twice what we do. */
 export const MAX_FOLLOWS = 2 * MAX_ACTIVE
 /** Requests that a peer may have waiting here; each costs a few words. */

@@ -154,6 +154,22 @@ describe('fetching from a swarm', () => {
     expect(swarm.run(wholeAt([peer], second))).toBe(true)
   })
 
+  it('[PULL16] blobs that nobody has keep no place from those that somebody has, and come when somebody brings them', () => {
+    const lost = Array.from({ length: 200 }, (_, at) => new ToyBlob(3000 + at, 1, 2000))
+    const there = new ToyBlob(4000, 3, CHUNK)
+    const swarm = new Swarm(16)
+    const [source, peer] = [swarm.add(), swarm.add()]
+    swarm.connectAll()
+    for (const blob of lost) swarm.want(peer, blob)
+    swarm.give(source, there)
+    swarm.want(peer, there)
+    expect(swarm.run(wholeAt([peer], there))).toBe(true)
+    const late = swarm.add()
+    for (const blob of lost) swarm.give(late, blob)
+    swarm.connect(late, peer)
+    expect(swarm.run(wholeAt([peer], ...lost))).toBe(true)
+  })
+
   it('[PULL10] with peers that come, go, lie, stall and have parts, whoever can reach a whole source in the end has all of it', () => {
     for (let seed = 100; seed < 160; seed++) chaos(seed)
   })

@@ -10,7 +10,7 @@ import { Offers } from './offers.js'
 import { MAX_MANIFEST_BYTES } from './chunk-limits.js'
 import { ANNOUNCE_MS, MAX_FOLLOWS } from './pull-limits.js'
 import { Availability, PullPeer } from './pull-peer.js'
-import { begin, closeAll, follow, nextLook, plan, releaseStalled } from './pull-planner.js'
+import { begin, closeAll, follow, idle, nextLook, plan, releaseStalled } from './pull-planner.js'
 import { close, withdraw, withdrawOthers } from './pull-state.js'
 import type { PullState } from './pull-state.js'
 import type { PullEffect, PullEvent, Transfer } from './pull-types.js'
@@ -110,7 +110,11 @@ export class PullMachine {
   /** What follows from any event. */
   #settle(now: number): void {
     const state = this.#state
-    begin(state)
+    for (const blob of idle(state, now)) {
+      this.#drop(blob)
+      state.queue.add(blob)
+    }
+    begin(state, now)
     releaseStalled(state, now)
     plan(state, now)
     if (state.offers.announceAt !== undefined && state.offers.announceAt <= now) state.offers.announce()

@@ -2,18 +2,33 @@ import type { BlobId } from '../base/ids.js'
 import { SEAL_BYTES } from './chunk-limits.js'
 import { Download } from './download.js'
 import type { BlobPart } from './blob-message.js'
-import { ENDGAME_MS, MANIFEST_GUESS_BYTES, MAX_ACTIVE, MAX_ASKED, MAX_COMPARED, MAX_FLIGHT_BYTES, MOVE_BELOW, MOVE_MS, RAREST_AMONG, STALL_MS } from './pull-limits.js'
+import { ENDGAME_MS, MANIFEST_GUESS_BYTES, MAX_ACTIVE, MAX_ASKED, MAX_COMPARED, MAX_FLIGHT_BYTES, MOVE_BELOW, MOVE_MS, PARK_MS, RAREST_AMONG, STALL_MS } from './pull-limits.js'
 import { Availability } from './pull-peer.js'
 import type { PullPeer } from './pull-peer.js'
 import { close, withdraw } from './pull-state.js'
 import type { PullState } from './pull-state.js'
 
+/** Blobs that nobody connected has, and that others wait behind. */
+export function idle(state: PullState, now: number): readonly BlobId[] {
+  if (!isCrowded(state)) return []
+  return [...state.downloads.values()].filter((download) => now - download.begunAt >= PARK_MS && !hasHolder(state, download)).map(({ blob }) => blob)
+}
+
+function isCrowded({ downloads, queue }: PullState): boolean {
+  return queue.size > 0 && downloads.size >= MAX_ACTIVE
+}
+
+function hasHolder({ peers }: PullState, download: Download): boolean {
+  for (const peer of peers.values()) if (peer.available.get(download)?.some === true) return true
+  return false
+}
+
 /** Begins what is wanted, any of it first: peers that want the same then begin with different ones. */
-export function begin(state: PullState): void {
+export function begin(state: PullState, now: number): void {
   while (state.downloads.size < MAX_ACTIVE && state.queue.size > 0) {
     const blob = anyOf(state)
     state.queue.delete(blob)
-    const download = new Download(blob, state.nextId++)
+    const download = new Download(blob, state.nextId++, now)
     state.downloads.set(blob, download)
     state.byRef.set(download.ref, download)
     for (const peer of state.peers.values()) follow(state, peer, download)
@@ -64,13 +79,16 @@ export function plan(state: PullState, now: number): void {
   }
 }
 
-/** When a stall or the endgame is to be looked at. */
+/** When a stall, the endgame or a blob that nobody has is to be looked at. */
 export function nextLook(state: PullState, now: number): number | undefined {
   let at = Infinity
   for (const peer of state.peers.values()) if (peer.requests.size > 0 && !peer.stalled) at = Math.min(at, peer.progressAt + STALL_MS)
   for (const download of state.downloads.values()) {
     if (!download.isEnding) continue
     for (const { askedAt, part } of download.requests()) if (part === 'chunk' && askedAt + ENDGAME_MS > now) at = Math.min(at, askedAt + ENDGAME_MS)
+  }
+  if (isCrowded(state)) {
+    for (const download of state.downloads.values()) if (!hasHolder(state, download)) at = Math.min(at, Math.max(now + 1, download.begunAt + PARK_MS))
   }
   return at === Infinity ? undefined : at
 }
