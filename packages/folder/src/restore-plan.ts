@@ -32,6 +32,8 @@ export interface RestoreStep {
   readonly move?: NodeId
   /** The file whose text is set; for a file that comes back beside, none. */
   readonly target?: TreeEntry
+  /** Of a deleted file, what it held. */
+  readonly content?: FileContent
 }
 
 /** Whether `path` is `place` or lies below it; everything lies below ''. */
@@ -46,12 +48,12 @@ const ONE_ACT_MS = 60_000
 export function planReturn(deleted: readonly DeletedFile[], tree: TreeView, place: string): readonly RestoreStep[] {
   const taken = new Set<string>()
   const steps: RestoreStep[] = []
-  for (const { path, node } of lastDeletion(deleted, place)) {
+  for (const { path, node, content } of lastDeletion(deleted, place)) {
     if (taken.has(path)) continue
     const isFree = tree.at(path) === undefined
     const to = isFree ? path : freePath(path, 'restored', (other) => tree.at(other) !== undefined || taken.has(other))
     taken.add(path).add(to)
-    steps.push({ line: isFree ? { path, action: 'bring back' } : { path, action: 'keep beside', to }, move: node })
+    steps.push({ line: isFree ? { path, action: 'bring back' } : { path, action: 'keep beside', to }, move: node, content })
   }
   return steps.sort(byPath)
 }
@@ -109,7 +111,7 @@ function fileStep(past: PastFile, reset: Reset): RestoreStep {
     if (content?.kind !== 'text') return { line: { path, action: 'skip', reason: 'a folder has its name now' } }
     return { line: { path, action: 'keep beside', to }, past }
   }
-  if (deleted.has(node)) return { line: { path, action: 'bring back' }, past, move: node }
+  if (deleted.has(node)) return { line: { path, action: 'bring back' }, past, move: node, ...(content !== undefined && { content }) }
   const elsewhere = tree.get(node)
   const isFree = elsewhere?.node === node && !paths.has(elsewhere.path)
   if (isFree && isRestorable(content, elsewhere)) return { line: { path, action: 'move back', to: elsewhere.path }, past, move: node, target: elsewhere }

@@ -32,7 +32,7 @@ const CHUNK = 500
 export async function rehearseRestore(workspace: Reader, trash: readonly TrashItem[], request: RestoreRequest): Promise<readonly RestoreLine[]> {
   const { at } = request
   if (at !== undefined && 'trash' in at) return [trashLine(workspace, findTrash(trash, at.trash))]
-  const steps = await planSteps(workspace, request.path, at)
+  const steps = withContent(await planSteps(workspace, request.path, at), trash)
   if (steps.length > 0) return steps.map(({ line }) => line)
   return [trashLine(workspace, lastInTrash(trash, request.path) ?? (await refuse(workspace, request)))]
 }
@@ -46,12 +46,13 @@ export async function rehearseRestore(workspace: Reader, trash: readonly TrashIt
 export async function restore(workspace: Workspace, fs: FolderFs, request: RestoreRequest): Promise<readonly RestoreLine[]> {
   const { at, path } = request
   const isTrash = at !== undefined && 'trash' in at
-  const steps = isTrash ? [] : await planSteps(workspace, path, at)
+  const trash = await fs.trash()
+  const steps = isTrash ? [] : withContent(await planSteps(workspace, path, at), trash)
   if (steps.length > 0) {
     await carryOut(workspace, steps)
+    for (const { line, trashId } of steps) if (trashId !== undefined) await fs.takeFromTrash(trashId, parseRelPath(line.to ?? line.path))
     return steps.map(({ line }) => line)
   }
-  const trash = await fs.trash()
   const item = isTrash ? findTrash(trash, at.trash) : (lastInTrash(trash, path) ?? (await refuse(workspace, request)))
   return [await placeFromTrash(workspace, fs, item)]
 }
@@ -80,6 +81,22 @@ async function planSteps(workspace: Reader, path: string, at: PastPoint | undefi
   return planReset({ past, tree, place: path, deleted, same: await samePaths(workspace, past) })
 }
 
+interface ReadyStep extends RestoreStep {
+  /** Where the content of what is not text is. */
+  readonly trashId?: HeldId
+}
+
+/** The log has no content of what is not text: such a file comes back where the trash has it, as any new file. */
+function withContent(steps: readonly RestoreStep[], trash: readonly TrashItem[]): readonly ReadyStep[] {
+  return steps.map((step) => {
+    const { line, content } = step
+    if (content?.kind !== 'blob') return step
+    const item = trash.findLast(({ path, size }) => path === line.path && size === content.size)
+    if (item !== undefined) return { line, trashId: item.id }
+    return { line: { path: line.path, action: 'skip', reason: 'not text, and not in the trash of this machine; restore it on one that has it' } }
+  })
+}
+
 /** Paths whose file holds now what it did then. */
 async function samePaths(workspace: Reader, past: readonly PastFile[]): Promise<ReadonlySet<string>> {
   const same = new Set<string>()
@@ -101,13 +118,14 @@ async function pastText(workspace: Reader, past: PastFile): Promise<string> {
   return await workspace.readTextAt(past.content.doc, past.version)
 }
 
-async function carryOut(workspace: Workspace, steps: readonly RestoreStep[]): Promise<void> {
+async function carryOut(workspace: Workspace, steps: readonly ReadyStep[]): Promise<void> {
   const changes: LocalChange[] = []
   for (const step of steps) changes.push(...(await changesOf(workspace, step)))
   for (let at = 0; at < changes.length; at += CHUNK) await workspace.edit(changes.slice(at, at + CHUNK))
 }
 
-async function changesOf(workspace: Workspace, { line, past, move, target }: RestoreStep): Promise<readonly LocalChange[]> {
+async function changesOf(workspace: Workspace, { line, past, move, target, trashId }: ReadyStep): Promise<readonly LocalChange[]> {
+  if (trashId !== undefined) return []
   const path = line.action === 'keep beside' ? (line.to ?? line.path) : line.path
   if (line.action === 'make folder') return [{ type: 'create-directory', path }]
   const changes: LocalChange[] = []
