@@ -44,6 +44,8 @@ export class Writers {
   #aside: string[] = []
   /** Per peer: files that a save gave a new inode, so that a move of theirs cannot be told from a new file. */
   #replaced = new Set<string>()
+  /** Per peer: files made by several at once. Moved before anybody looked, one is nothing but a file made elsewhere. */
+  #unseen = new Set<string>()
 
   constructor(crowd: Crowd, model: TreeModel, random: SeededRandom, prefix = random.word().toString(36)) {
     this.#crowd = crowd
@@ -82,6 +84,7 @@ export class Writers {
     this.log = []
     this.#aside = []
     this.#replaced.clear()
+    this.#unseen.clear()
     this.#deleted = 0
   }
 
@@ -150,6 +153,7 @@ export class Writers {
       this.#write(writer, path, text)
       const file = fileOf(Buffer.from(text), false)
       if (file !== undefined) this.#model.shared(writer.name, path, file)
+      this.#unseen.add(`${writer.name}/${path}`)
       this.#did(`${writer.name} makes ${path}`, 'creates')
     }
   }
@@ -171,7 +175,7 @@ export class Writers {
 
   #move(peer: FolderPeer): void {
     const path = this.#anyText(peer)
-    if (path === undefined || this.#replaced.has(`${peer.name}/${this.#model.keyOf(path)}`)) return
+    if (path === undefined || this.#unseen.has(`${peer.name}/${path}`) || this.#replaced.has(`${peer.name}/${this.#model.keyOf(path)}`)) return
     const to = join(this.#anyFolder(peer), this.#freshName())
     if (!moved(join(peer.folder, path), join(peer.folder, to))) return
     this.#model.moved(peer.name, path, to)

@@ -6,9 +6,10 @@ import { rebased } from './base-index.js'
 import type { Subject } from './facts.js'
 import { markShown } from './folder-context.js'
 import type { FolderContext } from './folder-context.js'
-import type { Blocked, ReplaceResult } from './folder-fs.js'
+import type { ReplaceResult } from './folder-fs.js'
 import { isPut } from './plan.js'
 import type { PutStep } from './plan.js'
+import { BLOCKED_RETRY_MS, makeDirectory, moveInto, noteBlocked, removeDirectory } from './put-directory.js'
 import { localEditName } from './read-only.js'
 import type { RelPath } from './rel-path.js'
 import { nameOf, parentOf } from './rel-path.js'
@@ -17,8 +18,6 @@ import { isRacy } from './signature.js'
 import type { Signature } from './signature.js'
 import { encodeText, hashText } from './text-content.js'
 
-/** A refusal of the disk (no room, no permission) is tried again after this time, or when the path changes. */
-const BLOCKED_RETRY_MS = 5_000
 /** Files that are read from the workspace and placed together. */
 const PLACE_FILES = 256
 const PLACE_UNITS = 4 * 1024 * 1024
@@ -57,7 +56,7 @@ export class Apply {
 
   async #putContent(group: readonly Subject[], step: 'write' | 'place'): Promise<void> {
     const { blobs = [], texts = [] } = Object.groupBy(group, ({ entry }) => (entry?.content?.kind === 'blob' ? 'blobs' : 'texts'))
-    await placeBlobs(this.#context, blobs, (path, result) => this.#blocked(path, result))
+    await placeBlobs(this.#context, blobs, (path, result) => noteBlocked(this.#context, path, result))
     if (texts.length === 0) return
     if (step === 'write') await this.#writeAll(texts)
     else await this.#placeAll(texts)
@@ -66,13 +65,13 @@ export class Apply {
   async #putOne(subject: Subject, step: PutStep): Promise<void> {
     switch (step) {
       case 'make-directory':
-        return await this.#makeDirectory(subject)
+        return await makeDirectory(this.#context, subject)
       case 'move':
         return await this.#move(subject)
       case 'remove':
         return await this.#remove(subject)
       case 'remove-directory':
-        return await this.#removeDirectory(subject)
+        return await removeDirectory(this.#context, subject)
       case 'set-disk-mode':
         return await this.#setMode(subject)
       case 'keep-beside':
@@ -81,15 +80,6 @@ export class Apply {
       case 'place':
         return undefined
     }
-  }
-
-  async #makeDirectory({ path, entry }: Subject): Promise<void> {
-    if (entry === undefined) return
-    const result = await this.#context.fs.makeDirectory(path)
-    if (result.kind === 'blocked') return this.#blocked(path, result)
-    if (result.kind === 'exists') return this.#context.dirty.add(path)
-    await this.#context.index.save([{ type: 'directory', path, node: entry.node, ignored: false }])
-    this.#context.emit('change', { path, what: 'created', from: 'peer' })
   }
 
   async #writeAll(subjects: readonly Subject[]): Promise<void> {
@@ -137,7 +127,7 @@ export class Apply {
       else if (row.agreed === undefined && row.blob === undefined) dropped.push(row.node)
       else rows.push({ ...row, wanted: undefined })
       if (result.kind === 'exists' && result.held !== undefined) this.#context.gaps.add(row.path)
-      if (result.kind === 'blocked') this.#blocked(row.path, result)
+      if (result.kind === 'blocked') noteBlocked(this.#context, row.path, result)
       else if (result.kind === 'changed') this.#lookAgain(row.path)
       else if (result.kind !== 'written' || this.#context.stale.has(row.node)) this.#context.dirty.add(row.path)
     }
@@ -166,7 +156,9 @@ export class Apply {
   async #move({ path, base, entry, disk }: Subject): Promise<void> {
     if (base === undefined || entry === undefined) return
     const to = entry.path as RelPath
-    if (this.#context.fs.fact(to).kind === 'absent' || this.#sameName(path, to)) return await this.#moveTo(base, to, disk?.signature)
+    const there = this.#context.fs.fact(to).kind
+    if (base.type === 'directory' && there === 'directory' && !this.#sameName(path, to)) return await moveInto(this.#context, base, to)
+    if (there === 'absent' || this.#sameName(path, to)) return await this.#moveTo(base, to, disk?.signature)
     const other = this.#context.index.at(to)
     this.#context.dirty.add(to)
     // Two that swap places: one steps aside first. Anything else there moves or is taken over on its own turn.
@@ -199,7 +191,7 @@ export class Apply {
     const result =
       base.type === 'directory' ? await fs.moveDirectory(from, to) : await fs.move(from, to, { expect: signature as Signature })
     dirty.add(to)
-    if (result.kind === 'blocked') return this.#blocked(from, result)
+    if (result.kind === 'blocked') return noteBlocked(this.#context, from, result)
     if (result.kind !== 'moved') return dirty.add(from)
     const moved = rebased(base.type === 'directory' ? [base, ...index.below(from)] : [base], from, to)
     const now: Signature | undefined = 'signature' in result ? (result.signature as Signature) : undefined
@@ -225,7 +217,7 @@ export class Apply {
     if (base?.type !== 'file' || disk === undefined) return
     const stored = index.at(path)?.node ?? base.node
     const result = await fs.remove(path, { expect: disk.signature, hash: knownHash({ base, disk }) })
-    if (result.kind === 'blocked') return this.#blocked(path, result)
+    if (result.kind === 'blocked') return noteBlocked(this.#context, path, result)
     if (result.kind === 'changed') return this.#lookAgain(path)
     const keep = result.kind === 'removed' && base.agreed !== undefined
     const ops = keep ? [held.put(result.held, { doc: base.doc, agreed: base.agreed, ring: base.ring })] : []
@@ -234,30 +226,13 @@ export class Apply {
     emit('change', { path, what: 'deleted', from: 'peer' })
   }
 
-  async #removeDirectory({ path, base }: Subject): Promise<void> {
-    const { fs, index, emit, dirty, skipped } = this.#context
-    if (base === undefined) return
-    const result = await fs.removeDirectory(path)
-    if (result.kind === 'blocked') return this.#blocked(path, result)
-    if (result.kind === 'not-empty') {
-      if (index.below(path).size === 0 && skipped.add(path, 'deleted by a peer, but it holds files that are not synced')) {
-        emit('warning', { code: 'directory-kept', message: `${path} was deleted by a peer; it stays because it holds files that are not synced` })
-      }
-      return dirty.add(path, BLOCKED_RETRY_MS, true)
-    }
-    await index.save([], [index.at(path)?.node ?? base.node])
-    skipped.delete(path)
-    dirty.add(path)
-    if (result.kind === 'removed') emit('change', { path, what: 'deleted', from: 'peer' })
-  }
-
   async #setMode({ path, base, entry, disk }: Subject): Promise<void> {
     const { fs, index, emit, dirty } = this.#context
     if (base?.type !== 'file' || disk === undefined) return
     const executable = entry?.executable ?? base.executable
     const result = await fs.setExecutable(path, executable, { expect: disk.signature })
     dirty.add(path)
-    if (result.kind === 'blocked') return this.#blocked(path, result)
+    if (result.kind === 'blocked') return noteBlocked(this.#context, path, result)
     if (result.kind !== 'set') return
     await index.save([{ ...base, executable, signature: result.signature, racy: disk.racy }])
     emit('change', { path, what: 'mode', from: 'peer' })
@@ -270,7 +245,7 @@ export class Apply {
     const beside = this.#freeName(path, undefined)
     const result = await fs.move(path, beside, { expect: disk.signature })
     dirty.add(path)
-    if (result.kind === 'blocked') return this.#blocked(path, result)
+    if (result.kind === 'blocked') return noteBlocked(this.#context, path, result)
     if (result.kind !== 'moved') return
     await index.save([], [index.at(path)?.node ?? base.node])
     skipped.add(beside, 'a local edit that the link does not allow to send')
@@ -288,13 +263,6 @@ export class Apply {
       if (this.#context.fs.fact(name as RelPath).kind === 'absent') return name as RelPath
     }
     return localEditName(path, this.#context.clock.now()) as RelPath
-  }
-
-  #blocked(path: RelPath, { reason, isFull }: Blocked): void {
-    const { skipped, emit, dirty, makeRoom } = this.#context
-    if (isFull === true) makeRoom()
-    if (skipped.add(path, reason)) emit('warning', { code: 'blocked', message: `${path} could not be changed on disk: ${reason}` })
-    dirty.add(path, BLOCKED_RETRY_MS, true)
   }
 }
 

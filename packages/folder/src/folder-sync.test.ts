@@ -242,6 +242,25 @@ describe('two folders', () => {
     expect([moved, peer.workspace.tree.at('y.md')?.node]).toEqual([true, node])
   })
 
+  it('[SYNC38] a directory moved to where another was made meanwhile is one with it', async () => {
+    const wire = new Wire()
+    await using a = await testPeer({ wire, files: { 'd/x.md': 'x\n', 'd/sub/y.md': 'y\n' } })
+    await using b = await testPeer({ wire })
+    await matches(b, { 'd/sub/y.md': 'y\n', 'd/x.md': 'x\n' })
+    wire.cut()
+    renameSync(b.folder.at('d'), b.folder.at('e'))
+    await matches(b, { 'e/sub/y.md': 'y\n', 'e/x.md': 'x\n' })
+    a.write('e/sub/z.md', 'z\n')
+    await matches(a, { 'd/sub/y.md': 'y\n', 'd/x.md': 'x\n', 'e/sub/z.md': 'z\n' })
+    wire.join()
+    const all = { 'e/sub/y.md': 'y\n', 'e/sub/z.md': 'z\n', 'e/x.md': 'x\n' }
+    await matches(a, all)
+    await matches(b, all)
+    await eventually('the old directory is gone', () => ![a, b].some((peer) => existsSync(peer.folder.at('d'))))
+    await a.sync.rescan()
+    expect([a.workspace.tree.at('d'), named(a, 'warning')]).toEqual([undefined, []])
+  })
+
   it('[SYNC36] a directory made on the way to a peer\'s file goes when the peer deletes it', async () => {
     const wire = new Wire()
     await using b = await testPeer({ wire })

@@ -1,0 +1,67 @@
+import type { BaseRow } from './base-row.js'
+import type { Subject } from './facts.js'
+import type { FolderContext } from './folder-context.js'
+import type { Blocked } from './folder-fs.js'
+import type { RelPath } from './rel-path.js'
+
+/** A refusal of the disk (no room, no permission) is tried again after this time, or when the path changes. */
+export const BLOCKED_RETRY_MS = 5_000
+/** What is below a directory leaves it on its own turns, within a few rounds. */
+const EMPTYING_RETRY_MS = 50
+
+export function noteBlocked(context: FolderContext, path: RelPath, { reason, isFull }: Blocked): void {
+  const { skipped, emit, dirty, makeRoom } = context
+  if (isFull === true) makeRoom()
+  if (skipped.add(path, reason)) emit('warning', { code: 'blocked', message: `${path} could not be changed on disk: ${reason}` })
+  dirty.add(path, BLOCKED_RETRY_MS, true)
+}
+
+export async function makeDirectory(context: FolderContext, { path, entry }: Subject): Promise<void> {
+  if (entry === undefined) return
+  const { fs, index, emit, dirty } = context
+  const result = await fs.makeDirectory(path)
+  if (result.kind === 'blocked') return noteBlocked(context, path, result)
+  if (result.kind === 'exists') return dirty.add(path)
+  await index.save([{ type: 'directory', path, node: entry.node, ignored: false }])
+  emit('change', { path, what: 'created', from: 'peer' })
+}
+
+export async function removeDirectory(context: FolderContext, { path, base }: Subject): Promise<void> {
+  const { fs, index, emit, dirty, skipped } = context
+  if (base === undefined) return
+  const result = await fs.removeDirectory(path)
+  if (result.kind === 'blocked') return noteBlocked(context, path, result)
+  if (result.kind === 'not-empty') return noteNotEmpty(context, path)
+  await index.save([], [index.at(path)?.node ?? base.node])
+  skipped.delete(path)
+  dirty.add(path)
+  if (result.kind === 'removed') emit('change', { path, what: 'deleted', from: 'peer' })
+}
+
+/**
+ * A directory moves to where one stands already: another peer's of the same name, or one that was made on the way to
+ * a file. All that is below goes there by itself; the empty shell goes last.
+ */
+export async function moveInto(context: FolderContext, base: BaseRow, to: RelPath): Promise<void> {
+  const { fs, index, emit, dirty, skipped } = context
+  const from = base.path
+  const result = await fs.removeDirectory(from)
+  if (result.kind === 'blocked') return noteBlocked(context, from, result)
+  if (result.kind === 'not-empty') {
+    for (const below of index.below(from)) dirty.add(below.path)
+    return noteNotEmpty(context, from)
+  }
+  if (index.at(to) === undefined) await index.save([{ ...base, path: to }])
+  else await index.save([], [index.at(from)?.node ?? base.node])
+  skipped.delete(from)
+  dirty.add(to)
+  emit('change', { path: to, what: 'moved', from: 'peer', was: from })
+}
+
+function noteNotEmpty({ index, emit, dirty, skipped }: FolderContext, path: RelPath): void {
+  if (index.below(path).size > 0) return dirty.add(path, EMPTYING_RETRY_MS)
+  if (skipped.add(path, 'deleted by a peer, but it holds files that are not synced')) {
+    emit('warning', { code: 'directory-kept', message: `${path} was deleted by a peer; it stays because it holds files that are not synced` })
+  }
+  dirty.add(path, BLOCKED_RETRY_MS, true)
+}
