@@ -49,7 +49,12 @@ export class BlobScanner {
 
   scan(path: RelPath, signature: Signature): ScanResult {
     const known = this.#known.get(path)
-    if (known !== undefined && equalSignature(known.signature, signature)) return known.result
+    if (known !== undefined && equalSignature(known.signature, signature)) {
+      const { result } = known
+      // What was written right after a look can have the same signature: once that is over it is looked at again.
+      if (!('racy' in result && result.racy) || isRacy(signature, this.#init.clock.now())) return result
+      this.#known.delete(path)
+    }
     const age = this.#init.clock.now() - Number((signature.mtimeNs > signature.ctimeNs ? signature.mtimeNs : signature.ctimeNs) / 1_000_000n)
     if (age >= 0 && age < QUIET_MS) return { retryAfterMs: QUIET_MS - age }
     this.#queue.add(path)
