@@ -311,6 +311,24 @@ describe('two folders', () => {
   })
 })
 
+describe('a deleted directory', () => {
+  it('[SYNC14] says nothing of what somebody has just put into it, and comes back with that', async () => {
+    const wire = new Wire()
+    await using a = await testPeer({ wire, files: { 'd/x.md': 'x\n', 'k.md': 'k\n' } })
+    await using b = await testPeer({ wire })
+    await matches(b, { 'd/x.md': 'x\n', 'k.md': 'k\n' })
+    wire.cut()
+    rmSync(a.folder.at('d'), { recursive: true })
+    await matches(a, { 'k.md': 'k\n' })
+    // New, so it is not read at once; the directory is to go before that.
+    b.write('d/new.md', 'new\n')
+    wire.join()
+    await matches(a, { 'd/new.md': 'new\n', 'k.md': 'k\n' })
+    await matches(b, { 'd/new.md': 'new\n', 'k.md': 'k\n' })
+    expect(named(b, 'warning')).toEqual([])
+  })
+})
+
 describe('joining', () => {
   it('[SYNC15] takes identical files as they are: nothing doubled, nothing written', async () => {
     const wire = new Wire()

@@ -1,8 +1,10 @@
 import type { BaseRow } from './base-row.js'
 import type { Subject } from './facts.js'
+import { isIgnored } from './folder-context.js'
 import type { FolderContext } from './folder-context.js'
 import type { Blocked } from './folder-fs.js'
 import type { RelPath } from './rel-path.js'
+import type { DiskFact } from './signature.js'
 
 /** A refusal of the disk (no room, no permission) is tried again after this time, or when the path changes. */
 export const BLOCKED_RETRY_MS = 5_000
@@ -58,10 +60,23 @@ export async function moveInto(context: FolderContext, base: BaseRow, to: RelPat
   emit('change', { path: to, what: 'moved', from: 'peer', was: from })
 }
 
-function noteNotEmpty({ index, emit, dirty, skipped }: FolderContext, path: RelPath): void {
-  if (index.below(path).size > 0) return dirty.add(path, EMPTYING_RETRY_MS)
+function noteNotEmpty(context: FolderContext, path: RelPath): void {
+  const { index, emit, dirty, skipped } = context
+  const fresh = newBelow(context, path)
+  for (const child of fresh) dirty.add(child)
+  if (index.below(path).size + fresh.length > 0) return dirty.add(path, EMPTYING_RETRY_MS)
   if (skipped.add(path, 'deleted by a peer, but it holds files that are not synced')) {
     emit('warning', { code: 'directory-kept', message: `${path} was deleted by a peer; it stays because it holds files that are not synced` })
   }
   dirty.add(path, BLOCKED_RETRY_MS, true)
+}
+
+/** What somebody has just put into a directory, and what is going to be taken from there. */
+function newBelow(context: FolderContext, path: RelPath): readonly RelPath[] {
+  const { fs, index, skipped } = context
+  const isNew = ([child, { kind }]: readonly [RelPath, DiskFact]): boolean => {
+    if ((kind !== 'file' && kind !== 'directory') || index.at(child) !== undefined || skipped.has(child)) return false
+    return !isIgnored(context, child, kind === 'directory')
+  }
+  return [...(fs.list(path)?.entries ?? [])].filter(isNew).map(([child]) => child)
 }

@@ -15,6 +15,10 @@ export class SkippedPaths {
     return true
   }
 
+  has(path: string): boolean {
+    return this.#reasons.has(path)
+  }
+
   delete(path: string): void {
     this.#reasons.delete(path)
   }
