@@ -99,6 +99,17 @@ describe('how programs save', () => {
     })
   }
 
+  it('[EDIT5] an editor that saves what it had open, unchanged, takes nothing back and says nothing', async () => {
+    await using at = await desk()
+    at.peer.user.save('note.md', `${BEFORE}theirs\n`)
+    await at.settled()
+    const { entries } = at.here.peer.live.status()
+    at.here.user.save('note.md', BEFORE)
+    await at.settled()
+    expect([at.here.user.read('note.md'), at.peer.user.read('note.md')]).toEqual([`${BEFORE}theirs\n`, `${BEFORE}theirs\n`])
+    expect(at.here.peer.live.status().entries).toBe(entries)
+  })
+
   it('[EDIT3] what a program appends to a file that it holds open is kept, though peers replaced the file meanwhile', async () => {
     await using at = await desk()
     const [open, write, close] = appendSteps(at.file, 'mine\n')

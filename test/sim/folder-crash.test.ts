@@ -97,6 +97,18 @@ const STORIES: readonly Story[] = [
     expected: { 'd/b.md': `${LINES}four\n` }
   },
   {
+    name: 'a peer edits, and edits again, what the user moves while the process is gone',
+    files: { 'a.md': LINES },
+    act: (_, other) => other.user.save('a.md', `${LINES}four\n`),
+    meanwhile: ({ user }, other) => {
+      const isThere = user.exists('a.md')
+      if (isThere) user.move('a.md', 'd/b.md')
+      else other.user.move('a.md', 'd/b.md')
+      other.user.save(isThere ? 'a.md' : 'd/b.md', `${LINES}four\nfive\n`)
+    },
+    expected: { 'd/b.md': `${LINES}four\nfive\n` }
+  },
+  {
     name: 'a peer makes what the user moves while the process is gone',
     files: { 'a.md': LINES },
     act: (_, other) => other.user.save('b.md', 'new\nnewer\n'),
