@@ -110,6 +110,24 @@ describe('files that are not text', () => {
     expect(a.names()).toEqual(b.names())
   })
 
+  it('[BLOB12] replaced by a text on both sides at once, both texts are kept', async () => {
+    await using both = await pair()
+    const { a, b, wire } = both
+    put(a, 'a.md', binary(6, 4000))
+    await eventually('it is there', () => has(b, 'a.md', binary(6, 4000)))
+    await eventually('all is quiet', calm(a, b))
+    wire.cut()
+    a.write('a.md', 'what a wrote\n')
+    b.write('a.md', 'something else, by b\n')
+    await eventually('both took it', () => [a, b].every(({ workspace }) => workspace.tree.at('a.md')?.content?.kind === 'text'))
+    wire.join()
+    const texts = (peer: TestPeer): string => peer.names().map((name) => peer.read(name)).sort().join('')
+    await eventually('both texts are on both', () => [a, b].every((peer) => texts(peer) === 'something else, by b\nwhat a wrote\n'))
+    await eventually('all is quiet', calm(a, b))
+    expect(a.names()).toEqual(b.names())
+    expect(a.names()).toEqual(['a.md', expect.stringContaining('(conflict, ')].sort())
+  })
+
   it('[BLOB13] a text that becomes something else, and back, stays the same file', async () => {
     await using both = await pair()
     const { a, b } = both

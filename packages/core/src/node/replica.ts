@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.js'
 import type { Crypto } from '../base/crypto.js'
 import { CollabError, NotPermittedError, RefusedChangeError } from '../base/errors.js'
-import type { AuthorId, DocId, NodeId } from '../base/ids.js'
+import type { AuthorId, DocId, NodeId, OpId } from '../base/ids.js'
 import type { KvOp, KvStore } from '../base/kv.js'
 import type { WorkspaceKeys } from '../keys/workspace-keys.js'
 import type { Change } from '../log/change.js'
@@ -146,9 +146,14 @@ export class Replica {
       const { tree } = this.applier
       const units: (readonly Change[])[] = tree.pendingAbsorbs().map(({ winner, loser }) => [{ kind: 'absorb', winner, loser }])
       for (const contested of tree.contested()) {
-        const names = new Map<string, string>()
-        for (const { op } of contested.values) names.set(op, (await this.#authorOf(op)) ?? '')
-        units.push(...splitContents(this.#init.crypto, contested, (op) => names.get(op)))
+        const names = new Map<OpId, string>()
+        const texts = new Map<DocId, string>()
+        for (const { op, value } of contested.values) {
+          names.set(op, (await this.#authorOf(op)) ?? '')
+          if (value.kind === 'text') texts.set(value.doc, (await this.applier.documents.text(batch, value.doc)).text)
+        }
+        const split = { contested, who: (op: OpId) => names.get(op), textOf: (doc: DocId) => texts.get(doc) ?? '' }
+        units.push(...splitContents(this.#init.crypto, split))
       }
       return units.length === 0 ? undefined : await this.#append(batch, await this.#sealAll(units))
     })
