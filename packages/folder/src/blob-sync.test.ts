@@ -121,11 +121,11 @@ describe('files that are not text', () => {
     b.write('a.md', 'something else, by b\n')
     await eventually('both took it', () => [a, b].every(({ workspace }) => workspace.tree.at('a.md')?.content?.kind === 'text'))
     wire.join()
-    const texts = (peer: TestPeer): string => peer.names().map((name) => peer.read(name)).sort().join('')
+    const texts = (peer: TestPeer): string => peer.names().map((name) => peer.read(name) ?? '').sort().join('')
     await eventually('both texts are on both', () => [a, b].every((peer) => texts(peer) === 'something else, by b\nwhat a wrote\n'))
     await eventually('all is quiet', calm(a, b))
     expect(a.names()).toEqual(b.names())
-    expect(a.names()).toEqual(['a.md', expect.stringContaining('(conflict, ')].sort())
+    expect(a.names().filter((name) => name.includes(' (conflict, '))).toHaveLength(1)
   })
 
   it('[BLOB13] a text that becomes something else, and back, stays the same file', async () => {
