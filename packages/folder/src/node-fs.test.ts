@@ -279,7 +279,7 @@ describe('writing to the disk', () => {
       await using folder = await testFolder(mount)
       writeFileSync(folder.at('a.md'), 'old')
       const result = await folder.fs.replace(path('a.md'), new Uint8Array(400_000), { expect: signatureAt(folder.fs, 'a.md'), executable: false })
-      expect(result).toEqual({ kind: 'blocked', reason: expect.stringContaining('disk is full') as string })
+      expect(result).toEqual({ kind: 'blocked', isFull: true, reason: expect.stringContaining('disk is full') as string })
       expect([readFileSync(folder.at('a.md'), 'utf8'), readdirSync(folder.at('.collab/temp')), readdirSync(folder.at('.collab/trash'))]).toEqual(['old', [], []])
     } finally {
       execFileSync('umount', [mount])
