@@ -44,7 +44,7 @@ export class Writers {
   #aside: string[] = []
   /** Per peer: files that a save gave a new inode, so that a move of theirs cannot be told from a new file. */
   #replaced = new Set<string>()
-  /** Per peer: files made by several at once. Moved before anybody looked, one is nothing but a file made elsewhere. */
+  /** Per peer: files made by several at once. Moved or deleted before anybody looked, one says nothing of the others. */
   #unseen = new Set<string>()
 
   constructor(crowd: Crowd, model: TreeModel, random: SeededRandom, prefix = random.word().toString(36)) {
@@ -161,7 +161,7 @@ export class Writers {
   #delete(peer: FolderPeer): void {
     const folder = this.#random.chance(0.2) ? this.#smallFolder(peer) : undefined
     const path = folder ?? this.#anyText(peer)
-    if (path === undefined) return
+    if (path === undefined || this.#unseen.has(`${peer.name}/${path}`)) return
     const paths = folder === undefined ? [path] : [path, ...pathsBelow(peer.folder, path)]
     if (this.#deleted + paths.length > MOST_DELETED) return
     const aside = join(this.#crowd.directory, `deleted-${this.#count++}`)

@@ -41,7 +41,7 @@ export function bestBase<Version>(text: string, options: BestBaseOptions<Version
 }
 
 /** Whether `text` holds a line that came after `older`: then its editor had seen the newer text. */
-function holdsNewLine(text: string, older: string, newer: string): boolean {
+export function holdsNewLine(text: string, older: string, newer: string): boolean {
   const known = new Set(older.split('\n'))
   const saved = new Set(text.split('\n'))
   return newer.split('\n').some((line) => line.trim() !== '' && !known.has(line) && saved.has(line))

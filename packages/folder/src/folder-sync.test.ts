@@ -3,6 +3,7 @@ import { systemClock } from '@collab/core'
 import { describe, expect, it } from 'vitest'
 import { decodeRow, encodeRow } from './base-row.js'
 import { eventually, testFolder } from './testing/disk-harness.js'
+import { hashText } from './text-content.js'
 import { alike, lateFolder, matches, testPeer, Wire } from './testing/workspace-harness.js'
 import type { TestPeer } from './testing/workspace-harness.js'
 
@@ -468,6 +469,30 @@ describe('what went wrong for others', () => {
     await matches(b, { 'a.md': 'one\nmore\n' })
     expect(named(b, 'change')).toEqual([{ path: 'a.md', what: 'edited', from: 'peer' }])
     expect(a.names()).toEqual(['a.md'])
+  })
+
+  it('[BASE6] an edit made while a crash leaves open what was on the disk deletes nothing that it shows no trace of', async () => {
+    const wire = new Wire()
+    await using a = await testPeer({ wire, files: { 'a.md': 'one\ntwo, which is rather long\nthree\n' } })
+    const first = await testPeer({ wire })
+    await matches(first, { 'a.md': 'one\ntwo, which is rather long\nthree\n' })
+    await first.sync.stop()
+    a.write('a.md', 'one\nsecond\nthree\n')
+    const doc = a.workspace.tree.at('a.md')?.content
+    if (doc?.kind !== 'text') throw new Error('no text')
+    await eventually('the edit came', () => first.workspace.status().entries === a.workspace.status().entries && a.workspace.status().entries > 1)
+    const { text, version } = await first.workspace.readText(doc.doc)
+    const [[key, value] = ['', new Uint8Array()]] = await first.workspace.rows.scan('folder_base')
+    const row = decodeRow(key, value)
+    if (row.type !== 'file') throw new Error('no row')
+    // As it is when the process ends between the intention and the disk.
+    const intended = { ...row, wanted: { doc: doc.doc, version, hash: hashText(text) } }
+    await first.workspace.rows.commit([{ table: 'folder_base', key, value: encodeRow(intended) }])
+    first.write('a.md', 'one\nthree\nfour\n')
+    await using b = await first.restart()
+    await eventually('the edit of the restarted one came', () => a.read('a.md')?.includes('four') === true)
+    await alike(a, b)
+    expect(b.read('a.md')).toContain('second')
   })
 
   it('[SYNC29] what a program writes into a replaced file is merged', async () => {

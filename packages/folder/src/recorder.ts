@@ -1,7 +1,8 @@
 import { shareMostLines } from '@collab/core'
 import type { NodeId } from '@collab/core'
-import type { BaseRow, FileRow } from './base-row.js'
+import type { BaseRow, FileRow, WantedText } from './base-row.js'
 import { pushedRing } from './base-row.js'
+import { holdsNewLine } from './best-base.js'
 import { blobRow } from './blob-placing.js'
 import type { Subject } from './facts.js'
 import type { FolderContext } from './folder-context.js'
@@ -74,13 +75,24 @@ export class Recorder {
     const found = await this.#readWanted(row, wanted)
     if (found?.hash === wanted.hash) {
       const agreed = { version: wanted.version, hash: wanted.hash }
-      const ring = row.doc === wanted.doc ? pushedRing(row) : []
+      const ring = (await this.#hasSeen(found, row, wanted)) ? pushedRing(row) : []
       return { ...row, doc: wanted.doc, agreed, ring, wanted: undefined, signature: found.signature, racy: found.racy }
     }
     if (this.#context.fs.fact(row.path).kind === 'absent') this.#context.unsettled.add(row)
     if (row.agreed === undefined) return (await this.#wasEdited(found, wanted)) ? placedRow(row) : undefined
-    const ring = row.doc === wanted.doc ? [{ version: wanted.version, hash: wanted.hash }, ...row.ring] : row.ring
+    const ring = (await this.#hasSeen(found, row, wanted)) ? [{ version: wanted.version, hash: wanted.hash }, ...row.ring] : row.ring
     return { ...row, ring, wanted: undefined }
+  }
+
+  /**
+   * Whether who edited the file may have had the new text already. Without a trace of it the old one counts: what the
+   * edit lacks of the new text was then never seen, and is not deleted by it. A file that is elsewhere is compared later.
+   */
+  async #hasSeen(found: FoundText | undefined, { doc, agreed }: FileRow, wanted: WantedText): Promise<boolean> {
+    if (doc !== wanted.doc) return false
+    if (found === undefined || agreed === undefined) return true
+    const { texts } = this.#context
+    return holdsNewLine(found.text, await texts.read(doc, agreed), await texts.read(doc, wanted))
   }
 
   /** A file of mostly the same lines where one was being placed was placed, and edited since. */
