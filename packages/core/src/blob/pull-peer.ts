@@ -1,3 +1,4 @@
+import { Allowance } from '../base/allowance.js'
 import type { BlobId } from '../base/ids.js'
 import { Bitfield } from './bitfield.js'
 import type { Download, Request } from './download.js'
@@ -81,15 +82,14 @@ export class PullPeer {
   #withdrawn = 0
   #rateBytes = 0
   #rateSince: number
-  #tokens = CONTROL_BURST
-  #tokensAt: number
+  readonly #control: Allowance
 
   constructor(peer: string, now: number) {
     this.peer = peer
     this.upload = new Upload(peer)
     this.progressAt = now
     this.#rateSince = now
-    this.#tokensAt = now
+    this.#control = new Allowance({ burst: CONTROL_BURST, perSecond: CONTROL_RATE }, now)
   }
 
   get hasRoom(): boolean {
@@ -151,10 +151,6 @@ export class PullPeer {
 
   /** False when it sends small messages faster than any use of them. */
   admitControl(now: number): boolean {
-    this.#tokens = Math.min(CONTROL_BURST, this.#tokens + (Math.max(0, now - this.#tokensAt) / 1000) * CONTROL_RATE)
-    this.#tokensAt = now
-    if (this.#tokens < 1) return false
-    this.#tokens--
-    return true
+    return this.#control.take(now)
   }
 }

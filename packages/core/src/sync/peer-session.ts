@@ -1,3 +1,4 @@
+import { Allowance } from '../base/allowance.js'
 import type { AuthorId, EntryHash } from '../base/ids.js'
 import type { Head } from '../log/version-vector.js'
 import type { Download, Piece } from './download.js'
@@ -65,14 +66,13 @@ export class PeerSession {
 
   faults = 0
   closed = false
-  #tokens = CONTROL_BURST
-  #tokensAt: number
+  readonly #control: Allowance
 
   constructor(peer: string, serving: Serving, now: number) {
     this.peer = peer
     this.serving = serving
     this.progressAt = now
-    this.#tokensAt = now
+    this.#control = new Allowance({ burst: CONTROL_BURST, perSecond: CONTROL_RATE }, now)
   }
 
   /** Both hellos are exchanged, so that announcements may be sent. */
@@ -118,11 +118,7 @@ export class PeerSession {
 
   /** False when control messages come faster than any honest peer sends them. */
   admitControl(now: number): boolean {
-    this.#tokens = Math.min(CONTROL_BURST, this.#tokens + (Math.max(0, now - this.#tokensAt) / 1000) * CONTROL_RATE)
-    this.#tokensAt = now
-    if (this.#tokens < 1) return false
-    this.#tokens--
-    return true
+    return this.#control.take(now)
   }
 }
 
