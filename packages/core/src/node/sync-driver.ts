@@ -85,7 +85,7 @@ export class SyncDriver {
   /** The local log holds more than before. */
   grown(): void {
     const { vector, digest } = this.#init.log
-    this.holdings.grew(digest)
+    if (this.holdings.grew(digest)) this.#init.onConfirmed()
     this.#handle({ type: 'grown', vector, digest })
   }
 
