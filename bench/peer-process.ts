@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
-const BIN = fileURLToPath(new URL('../../packages/cli/dist/bin.js', import.meta.url))
+const BIN = fileURLToPath(new URL('../../packages/cli/bundle/bin.js', import.meta.url))
 
 interface JsonEvent {
   readonly type: string

@@ -6,7 +6,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** The built command; `pnpm build` makes it. */
-export const CLI = resolve(dirname(fileURLToPath(import.meta.url)), root(), 'packages/cli/dist/bin.js')
+export const CLI = resolve(dirname(fileURLToPath(import.meta.url)), root(), 'packages/cli/bundle/bin.js')
 /** Loopback only, at a free port: tests see no other machine, and no other machine sees them. */
 export const LOCAL = ['--listen', '/ip4/127.0.0.1/tcp/0', '--no-mdns']
 /** What is not there by then does not come. */
