@@ -16,6 +16,7 @@ const CORE_FLOORS: Readonly<Record<string, readonly string[]>> = {
   blob: ['base', 'keys'],
   net: ['base', 'keys', 'log', 'sync'],
   node: ['base', 'keys', 'store', 'log', 'doc', 'sync', 'blob', 'net'],
+  browser: ['base', 'keys', 'store', 'log', 'doc', 'sync', 'blob', 'net', 'node'],
   'index.ts': ['base', 'keys', 'store', 'log', 'doc', 'sync', 'blob', 'net', 'node']
 }
 
@@ -23,7 +24,12 @@ const CORE_FLOORS: Readonly<Record<string, readonly string[]>> = {
 const PACKAGE_EDGES: Readonly<Record<string, readonly string[]>> = { core: [], folder: ['@collab/core'], cli: ['@collab/core', '@collab/folder'] }
 
 /** Where core touches Node: everything else of it runs in a browser too. */
-const CORE_NODE_ADAPTERS = [/^store\/sqlite-/, /^node\/node-/, /^net\//]
+const CORE_NODE_ADAPTERS = [/^store\/sqlite-/, /^node\/node-/, /^net\/(?:node-|discovery\.)/]
+/** Where core touches a browser: everything else of it, the door for browsers aside, runs in Node too. */
+const CORE_BROWSER_ADAPTERS = [/^store\/indexeddb-/, /^net\/browser-/, /^browser\//]
+const NODE_ONLY = /^(?:node:|@libp2p\/(?:tcp|mdns)$)/
+const NODE_GLOBAL = /\b(?:Buffer\.|process\.|setImmediate\(|NodeJS\.|\.unref\(\))/
+const BROWSER_GLOBAL = /\b(?:navigator|indexedDB|IDB\w+|BroadcastChannel|localStorage|sessionStorage)\b[.(]/
 
 interface Import {
   readonly file: string
@@ -48,6 +54,13 @@ function importsOf(file: string): Import[] {
 
 const packageImports = new Map(Object.keys(PACKAGE_EDGES).map((name) => [name, sources(join(root, 'packages', name, 'src')).flatMap(importsOf)]))
 const source = (name: string) => join(root, 'packages', name, 'src')
+
+/** Files of core that speak of a global outside of where they may; tests aside. */
+function filesWith(global: RegExp, adapters: readonly RegExp[]): readonly string[] {
+  const names = sources(source('core')).map((file) => relative(source('core'), file))
+  const others = names.filter((name) => !adapters.some((adapter) => adapter.test(name)) && !/\/test-/.test(name))
+  return others.filter((name) => global.test(readFileSync(join(source('core'), name), 'utf8').replaceAll(/\/\*\*?[^]*?\*\/|\/\/.*/g, '')))
+}
 
 describe('architecture', () => {
   it('[ARC1] finds the imports it is about to judge', () => {
@@ -77,9 +90,20 @@ describe('architecture', () => {
   })
 
   it('[ARC5] core touches Node in its adapters only', () => {
-    const wrong = (packageImports.get('core') ?? []).filter(({ file, target }) => {
+    const wrong = (packageImports.get('core') ?? []).filter(({ file, target, typeOnly }) => {
       const at = relative(source('core'), file)
-      return target.startsWith('node:') && !CORE_NODE_ADAPTERS.some((adapter) => adapter.test(at))
+      return !typeOnly && NODE_ONLY.test(target) && !/\/test-/.test(at) && !CORE_NODE_ADAPTERS.some((adapter) => adapter.test(at))
+    })
+    expect(wrong.map(({ file, target }) => `${relative(root, file)} -> ${target}`)).toEqual([])
+    expect(filesWith(NODE_GLOBAL, CORE_NODE_ADAPTERS)).toEqual([])
+  })
+
+  it('[ARC7] core touches a browser in its adapters only, and they never meet those of Node', () => {
+    expect(filesWith(BROWSER_GLOBAL, CORE_BROWSER_ADAPTERS)).toEqual([])
+    const wrong = (packageImports.get('core') ?? []).filter(({ file, target, typeOnly }) => {
+      if (!target.startsWith('.') || typeOnly) return false
+      const [from, to] = [file, resolve(dirname(file), target)].map((path) => relative(source('core'), path)) as [string, string]
+      return CORE_BROWSER_ADAPTERS.some((adapter) => adapter.test(from)) && CORE_NODE_ADAPTERS.some((adapter) => adapter.test(to))
     })
     expect(wrong.map(({ file, target }) => `${relative(root, file)} -> ${target}`)).toEqual([])
   })

@@ -8,11 +8,19 @@ import { describe, expect, it } from 'vitest'
 
 const core = resolve(fileURLToPath(import.meta.url), '../../packages/core')
 
+interface Door {
+  readonly [condition: string]: string | Door
+}
+
 interface Manifest {
   readonly sideEffects: boolean
-  readonly exports: Readonly<Record<string, Readonly<Record<string, string>>>>
+  readonly exports: Readonly<Record<string, Door>>
   readonly dependencies: Readonly<Record<string, string>>
   readonly peerDependencies: Readonly<Record<string, string>>
+}
+
+function filesOf(door: Door): readonly string[] {
+  return Object.values(door).flatMap((target) => (typeof target === 'string' ? [target] : filesOf(target)))
 }
 
 const manifest = JSON.parse(readFileSync(join(core, 'package.json'), 'utf8')) as Manifest
@@ -28,7 +36,7 @@ describe('the package of core', () => {
     const files = new Set(packed[0]?.files.map(({ path }) => path))
     expect([...files].filter((path) => /\.test\.|\/test-|tsbuildinfo/.test(path))).toEqual([])
     for (const door of Object.values(manifest.exports)) {
-      for (const path of Object.values(door)) expect([path, files.has(path.slice(2)), existsSync(join(core, path))]).toEqual([path, true, true])
+      for (const path of filesOf(door)) expect([path, files.has(path.slice(2)), existsSync(join(core, path))]).toEqual([path, true, true])
     }
     const maps = [...files].filter((path) => path.endsWith('.js.map'))
     expect(maps.length).toBeGreaterThan(100)

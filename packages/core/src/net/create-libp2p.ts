@@ -7,13 +7,11 @@ import type { ConnectionGater, Libp2p, PeerId, PrivateKey } from '@libp2p/interf
 import type { MulticastDNSComponents } from '@libp2p/mdns'
 import { ping } from '@libp2p/ping'
 import type { Ping } from '@libp2p/ping'
-import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 import type { Libp2pOptions } from 'libp2p'
 import { gatedGossipsub } from './gossip.js'
 import type { GossipGate } from './gossip-gate.js'
-import { DEFAULT_LISTEN } from './listen-addresses.js'
 import * as limits from './net-limits.js'
 
 /** What the transport uses of libp2p beyond its public face. */
@@ -34,15 +32,15 @@ export interface NodeInit {
   readonly topic: string
   readonly gate: GossipGate
   readonly refused: (peer: string) => boolean
-  /** Empty for `DEFAULT_LISTEN`, of which one may fail. */
+  /** Empty for `defaultListen`, of which all but one may fail. */
   readonly listen: readonly string[]
-  /** @default TCP */
-  readonly transports?: TransportFactories
+  readonly defaultListen: readonly string[]
+  readonly transports: TransportFactories
   /** @default libp2p's own */
   readonly create?: NodeFactory
 }
 
-/** A libp2p node, not started: TCP, Noise, yamux; only Ed25519 peers; gossip behind `gate`. */
+/** A libp2p node, not started: Noise, yamux; only Ed25519 peers; gossip behind `gate`. */
 export async function createNode(init: NodeInit): Promise<Node> {
   return await (init.create ?? createLibp2p)(optionsOf(init))
 }
@@ -53,8 +51,8 @@ function optionsOf(init: NodeInit): NodeOptions {
     privateKey: init.privateKey,
     // Nothing that tells a version or a system.
     nodeInfo: { name: 'collab', version: '1', userAgent: 'collab' },
-    addresses: { listen: init.listen.length > 0 ? [...init.listen] : [...DEFAULT_LISTEN] },
-    transports: init.transports ?? [tcp()],
+    addresses: { listen: init.listen.length > 0 ? [...init.listen] : [...init.defaultListen] },
+    transports: init.transports,
     // Without IPv6, or without IPv4, the other default address is enough.
     transportManager: { faultTolerance: init.listen.length > 0 ? FaultTolerance.FATAL_ALL : FaultTolerance.NO_FATAL },
     connectionEncrypters: [noise()],

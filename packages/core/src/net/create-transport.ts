@@ -14,11 +14,10 @@ import { errorMessage } from '../base/errors.js'
 import { gossipTopic, mdnsTag } from '../keys/public-names.js'
 import { Admission } from './admission.js'
 import { createNode } from './create-libp2p.js'
-import type { Node, NodeFactory, TransportFactories } from './create-libp2p.js'
+import type { Node, NodeFactory, NodeInternals, TransportFactories } from './create-libp2p.js'
 import { peerOfAddress } from './dial-addresses.js'
 import { BlobStreams } from './blob-streams.js'
 import { Dialer } from './dialer.js'
-import { LanDiscovery } from './discovery.js'
 import { GossipGate } from './gossip-gate.js'
 import { Gossip } from './gossip.js'
 import { checkListenAddresses, listenError } from './listen-addresses.js'
@@ -27,13 +26,38 @@ import { Refusals } from './refusals.js'
 import { SyncStreams } from './sync-streams.js'
 import type { BlobChannel, Transport, TransportHandlers, TransportPeer } from './transport.js'
 
+/** What the system under a transport offers. */
+export interface NetPlatform {
+  readonly transports: TransportFactories
+  /** Where to listen unless told; empty where nobody can be listened for. */
+  readonly defaultListen: readonly string[]
+  /** Looks for peers on the local network. @default nobody can */
+  readonly discover?: (init: DiscoveryInit) => Discovery
+}
+
+export interface DiscoveryInit {
+  readonly components: NodeInternals
+  /** Label that only holders of D can compute. */
+  readonly tag: string
+  readonly discovered: (peer: string, addresses: readonly string[]) => void
+  /** It does not work here; told once. */
+  readonly failed: (cause: string) => void
+}
+
+export interface Discovery {
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
 export interface TransportInit {
   /** 32-byte Ed25519 seed of the peer key. */
   readonly privateKey: Uint8Array
   readonly crypto: Crypto
   /** D of the workspace. */
   readonly discoveryKey: Uint8Array
-  /** Multiaddrs to listen on; none: all interfaces at a free port. */
+  /** What the system offers. */
+  readonly platform: NetPlatform
+  /** Multiaddrs to listen on; none: where the platform does unless told. */
   readonly listen: readonly string[]
   /** Multiaddrs to dial, and to keep dialling. */
   readonly peers: readonly string[]
@@ -48,8 +72,6 @@ export interface TransportInit {
   readonly logger?: Logger
   /** Time a peer has to prove D, in milliseconds. @default 10 s */
   readonly admissionDeadlineMs?: number
-  /** libp2p transports, for tests or other platforms. @default TCP */
-  readonly transports?: TransportFactories
   /** Makes the libp2p node from the options that it is given and an app's own. @default libp2p's createLibp2p */
   readonly libp2p?: NodeFactory
 }
@@ -75,7 +97,7 @@ class Libp2pTransport implements Transport {
   readonly #members = new Set<string>()
   #node: Node | undefined
   #gossip: Gossip | undefined
-  #discovery: LanDiscovery | undefined
+  #discovery: Discovery | undefined
   #stopping: Promise<void> | undefined
   #announced = ''
 
@@ -146,7 +168,7 @@ class Libp2pTransport implements Transport {
     this.#gate.start()
     this.#announce()
     this.#dialer.start(this.#init.peers)
-    if (this.#init.mdns) await this.#discover(node)
+    if (this.#init.mdns) await this.#discover(node, this.#init.platform)
   }
 
   stop(): Promise<void> {
@@ -185,14 +207,15 @@ class Libp2pTransport implements Transport {
   }
 
   #createNode(): Promise<Node> {
-    const { crypto, discoveryKey, listen, transports, libp2p } = this.#init
+    const { crypto, discoveryKey, listen, platform, libp2p } = this.#init
     return createNode({
       privateKey: this.#key,
       topic: gossipTopic(crypto, discoveryKey),
       gate: this.#gate,
       refused: peer => this.#refusals.refused(peer),
       listen,
-      ...(transports !== undefined && { transports }),
+      defaultListen: platform.defaultListen,
+      transports: platform.transports,
       ...(libp2p !== undefined && { create: libp2p })
     })
   }
@@ -204,19 +227,19 @@ class Libp2pTransport implements Transport {
       await this.stop()
       throw listenError(this.#init.listen, error)
     }
-    if (this.addresses().length > 0) return
+    if (this.addresses().length > 0 || this.#init.listen.length + this.#init.platform.defaultListen.length === 0) return
     await this.stop()
     throw listenError([], new Error('no network interface can be used; give an address with --listen'))
   }
 
-  async #discover(node: Node): Promise<void> {
-    this.#discovery = new LanDiscovery({
+  async #discover(node: Node, { discover }: NetPlatform): Promise<void> {
+    this.#discovery = discover?.({
       components: node.services.internals,
       tag: mdnsTag(this.#init.crypto, this.#init.discoveryKey),
       discovered: (peer, addresses) => this.#dialer.discovered(peer, addresses),
       failed: cause => this.#trouble('mdns-failed', `Cannot look for peers on the local network (${cause}); use --peer instead.`)
     })
-    await this.#discovery.start()
+    await this.#discovery?.start()
   }
 
   async #dial(addresses: readonly string[]): Promise<string> {

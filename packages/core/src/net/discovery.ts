@@ -1,22 +1,13 @@
 import type { ComponentLogger, Logger, PeerDiscovery, PeerInfo } from '@libp2p/interface'
 import { mdns } from '@libp2p/mdns'
-import type { MulticastDNSComponents } from '@libp2p/mdns'
 import { errorMessage } from '../base/errors.js'
-
-export interface DiscoveryInit {
-  readonly components: MulticastDNSComponents
-  /** Label that only holders of D can compute. */
-  readonly tag: string
-  readonly discovered: (peer: string, addresses: readonly string[]) => void
-  /** Multicast does not work here; told once. */
-  readonly failed: (cause: string) => void
-}
+import type { Discovery, DiscoveryInit } from './create-transport.js'
 
 /**
  * Finds peers on the LAN by multicast DNS. It is started here and not by libp2p, which would keep a record of every
  * peer id that anyone on the LAN makes up.
  */
-export class LanDiscovery {
+export class LanDiscovery implements Discovery {
   readonly #init: DiscoveryInit
   #service: (PeerDiscovery & { start?: () => unknown; stop?: () => unknown }) | undefined
   #told = false

@@ -1,9 +1,6 @@
 import { multiaddr } from '@multiformats/multiaddr'
 import { ListenError, errorMessage } from '../base/errors.js'
 
-/** All interfaces, at a port that the system chooses; a machine may lack one of the two families. */
-export const DEFAULT_LISTEN: readonly string[] = ['/ip4/0.0.0.0/tcp/0', '/ip6/::/tcp/0']
-
 const ADVICE: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another program uses this port: choose another one, or 0 for any free port',
   EACCES: 'this port needs more rights: choose one above 1023, or 0 for any free port',

@@ -7,9 +7,9 @@ import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 import { fromUtf8, utf8 } from '../base/bytes.js'
 import { nobleCrypto } from '../keys/noble-crypto.js'
-import { createTransport } from './create-transport.js'
-import type { TransportInit } from './create-transport.js'
 import { MAX_STREAM_WINDOW_BYTES } from './net-limits.js'
+import { createTransport } from './node-transport.js'
+import type { NodeTransportInit } from './node-transport.js'
 import type { Transport, TransportHandlers } from './transport.js'
 
 // Peers for the tests of this folder: real TCP on the loopback interface.
@@ -31,7 +31,7 @@ export class TestPeer {
   onFrame: ((peer: string, frame: Uint8Array) => Promise<void>) | undefined
   readonly #watchers = new Set<() => void>()
 
-  constructor(init: Partial<TransportInit> = {}) {
+  constructor(init: Partial<NodeTransportInit> = {}) {
     this.transport = createTransport({
       privateKey: nobleCrypto.randomBytes(32),
       crypto: nobleCrypto,
@@ -121,7 +121,7 @@ export class TestPeer {
 export class TestNet implements AsyncDisposable {
   readonly #stops: (() => unknown)[] = []
 
-  async peer(init: Partial<TransportInit> = {}): Promise<TestPeer> {
+  async peer(init: Partial<NodeTransportInit> = {}): Promise<TestPeer> {
     const peer = new TestPeer(init)
     this.#stops.push(() => peer.transport.stop())
     await peer.transport.start()

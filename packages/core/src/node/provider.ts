@@ -1,13 +1,13 @@
 import { ObservableV2 } from 'lib0/observable'
 import { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
-import type { JoinOptions } from './node-join-workspace.js'
 import type { DocumentStatus, OpenDocument } from './open-document.js'
 import type { PresentMember } from './presence.js'
-import { shareWorkspace } from './shared-workspaces.js'
+import type { Shared } from './shared-workspaces.js'
 import type { Workspace } from './workspace-types.js'
 
-export interface CollabProviderOptions extends JoinOptions {
+/** What a provider takes beside what is needed to join. */
+export interface ProviderOptions {
   /** Name of the document in the workspace. @default 'default' */
   readonly document?: string
   /** Path of a text file of the workspace, to open that instead. */
@@ -35,9 +35,12 @@ export interface ProviderEvents {
   error: (error: Error) => void
 }
 
+/** What a provider needs of a workspace. */
+export type DocumentHost = Pick<Workspace, 'openDoc' | 'openText' | 'on' | 'status'>
+
 /** What a connection holds, to be undone in reverse. */
 interface Connection {
-  readonly workspace: Workspace
+  readonly workspace: DocumentHost
   readonly opened: OpenDocument
   readonly undos: (() => unknown)[]
 }
@@ -46,11 +49,11 @@ interface Connection {
  * One document of a workspace in the shape that editor bindings for Yjs expect of a provider. Transactions that bring
  * what others wrote have the provider as their origin.
  */
-export class CollabProvider extends ObservableV2<ProviderEvents> {
+export abstract class DocumentProvider<Options extends ProviderOptions> extends ObservableV2<ProviderEvents> {
   readonly doc: Y.Doc
   readonly awareness: Awareness | null
-  readonly #target: string | Workspace
-  readonly #options: CollabProviderOptions
+  readonly #target: string | DocumentHost
+  readonly #options: Options
   readonly #ownsAwareness: boolean
   #connection: Promise<Connection | undefined> | undefined
   #opened: OpenDocument | undefined
@@ -65,7 +68,7 @@ export class CollabProvider extends ObservableV2<ProviderEvents> {
   #round = 0
 
   /** @param target a topic or link, which is joined, or a workspace, which stays its owner's. */
-  constructor(target: string | Workspace, doc: Y.Doc, options: CollabProviderOptions = {}) {
+  constructor(target: string | DocumentHost, doc: Y.Doc, options: Options) {
     super()
     this.#target = target
     this.#options = options
@@ -158,6 +161,9 @@ export class CollabProvider extends ObservableV2<ProviderEvents> {
     super.destroy()
   }
 
+  /** Joins the topic, or takes part in what was joined already. */
+  protected abstract join(topic: string, options: Options): Promise<Shared<DocumentHost>>
+
   readonly #onDocDestroy = (): void => this.destroy()
 
   async #open(round: number): Promise<Connection | undefined> {
@@ -178,9 +184,9 @@ export class CollabProvider extends ObservableV2<ProviderEvents> {
     }
   }
 
-  async #join(undos: (() => unknown)[]): Promise<Workspace> {
+  async #join(undos: (() => unknown)[]): Promise<DocumentHost> {
     if (typeof this.#target !== 'string') return this.#target
-    const shared = await shareWorkspace(this.#target, this.#options)
+    const shared = await this.join(this.#target, this.#options)
     undos.push(() => shared.release())
     return shared.workspace
   }
@@ -206,7 +212,7 @@ export class CollabProvider extends ObservableV2<ProviderEvents> {
     if (this.#opened === opened && this.#peers.length > 0) this.#setSynced(true)
   }
 
-  #onPeers(workspace: Workspace): void {
+  #onPeers(workspace: DocumentHost): void {
     this.#setPeers(workspace.status().peers.map(({ peer }) => peer))
     this.#setStatus(this.#peers.length > 0 ? 'connected' : 'connecting')
     if (this.#peers.length === 0) this.#setSynced(false)

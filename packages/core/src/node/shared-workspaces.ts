@@ -1,31 +1,37 @@
-import type { JoinOptions } from './node-join-workspace.js'
-import { joinWorkspace } from './node-join-workspace.js'
-import type { Workspace } from './workspace-types.js'
+/** What many may use, and the last one stops. */
+export interface Stoppable {
+  stop(): Promise<void>
+}
 
 /** A joined workspace, for as long as somebody uses it. */
-export interface SharedWorkspace {
-  readonly workspace: Workspace
+export interface Shared<Joined> {
+  readonly workspace: Joined
   /** The last one to release it stops it. */
   release(): Promise<void>
 }
 
-const shared = new Map<string, { readonly joining: Promise<Workspace>; users: number }>()
+/** Joins once for all who give the same key: one peer serves many documents. */
+export class SharedWorkspaces<Joined extends Stoppable> {
+  readonly #entries = new Map<string, { readonly joining: Promise<Joined>; users: number }>()
 
-/** Joins a topic, once for all in this process who name the same topic and file: one peer serves many documents. */
-export async function shareWorkspace(topic: string, options: JoinOptions): Promise<SharedWorkspace> {
-  const key = JSON.stringify([topic, options.file ?? null])
-  const entry = shared.get(key) ?? { joining: joinWorkspace(topic, options), users: 0 }
-  shared.set(key, entry)
-  entry.users++
-  const release = async (): Promise<void> => {
-    if (--entry.users > 0) return
-    if (shared.get(key) === entry) shared.delete(key)
-    await (await entry.joining).stop()
+  async share(key: string, join: () => Promise<Joined>): Promise<Shared<Joined>> {
+    const entry = this.#entries.get(key) ?? { joining: join(), users: 0 }
+    this.#entries.set(key, entry)
+    entry.users++
+    const release = async (): Promise<void> => {
+      if (--entry.users > 0) return
+      this.#forget(key, entry)
+      await (await entry.joining).stop()
+    }
+    try {
+      return { workspace: await entry.joining, release }
+    } catch (error) {
+      this.#forget(key, entry)
+      throw error
+    }
   }
-  try {
-    return { workspace: await entry.joining, release }
-  } catch (error) {
-    if (shared.get(key) === entry) shared.delete(key)
-    throw error
+
+  #forget(key: string, entry: unknown): void {
+    if (this.#entries.get(key) === entry) this.#entries.delete(key)
   }
 }

@@ -15,7 +15,6 @@ import { BlobDriver } from './blob-driver.js'
 import type { BlobLimits } from './blob-types.js'
 import { identityRow, nextIdentity, readIdentity } from './identity.js'
 import { LiveWorkspace } from './live-workspace.js'
-import { nodeCrypto } from './node-crypto.js'
 import { Replica } from './replica.js'
 import type { Workspace, WorkspaceEvents } from './workspace-types.js'
 
@@ -38,8 +37,7 @@ export interface WorkspaceInit {
   readonly transport?: (peerSeed: Uint8Array, handlers: TransportHandlers) => Transport
   /** Bandwidth of pictures and other large files. @default no limits */
   readonly blobLimits?: BlobLimits
-  /** @default Node's own crypto */
-  readonly crypto?: Crypto
+  readonly crypto: Crypto
   /** @default the system's clock */
   readonly clock?: Clock
   /** @default none */
@@ -52,8 +50,7 @@ export interface WorkspaceInit {
  * @throws {StoreDamagedError} when the store holds what it cannot hold.
  */
 export async function openWorkspace(init: WorkspaceInit): Promise<Workspace> {
-  const { keys, store } = init
-  const crypto = init.crypto ?? nodeCrypto
+  const { keys, store, crypto } = init
   const clock = init.clock ?? systemClock
   const logger = init.logger ?? silentLogger
   const last = await readIdentity(store, crypto)

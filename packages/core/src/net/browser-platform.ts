@@ -1,0 +1,5 @@
+import { webSockets } from '@libp2p/websockets'
+import type { NetPlatform } from './create-transport.js'
+
+/** A tab dials and is not dialled: it reaches peers that listen for WebSockets. */
+export const BROWSER: NetPlatform = { transports: [webSockets()], defaultListen: [] }

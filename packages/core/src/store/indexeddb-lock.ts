@@ -1,0 +1,23 @@
+import { AlreadyRunningError, CollabError } from '../base/errors.js'
+
+/**
+ * Takes a lock that one tab of this origin has at a time; the returned function gives it back, and so does the end of
+ * the tab.
+ *
+ * @param wait waits until it is free or the signal aborts; without it a taken lock is refused.
+ * @throws {AlreadyRunningError} when another tab has it.
+ */
+export async function holdLock(name: string, wait?: AbortSignal): Promise<() => void> {
+  if (!globalThis.isSecureContext) throw new CollabError('StoreUnavailableError', 'this page is not secure: a peer runs on https and on localhost only')
+  const held = Promise.withResolvers<void>()
+  const taken = Promise.withResolvers<void>()
+  const options = wait === undefined ? { ifAvailable: true } : { signal: wait }
+  const request = navigator.locks.request(name, options, (lock) => {
+    if (lock === null) throw new AlreadyRunningError('another tab of this browser has this workspace open')
+    taken.resolve()
+    return held.promise
+  })
+  request.catch(taken.reject)
+  await taken.promise
+  return held.resolve
+}

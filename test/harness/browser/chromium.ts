@@ -1,0 +1,24 @@
+import { existsSync } from 'node:fs'
+import { chromium } from 'playwright-core'
+import type { Browser, BrowserContext } from 'playwright-core'
+
+const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome']
+
+/** The browser of this machine; `CHROMIUM` names another one. */
+export const chromiumPath = [process.env['CHROMIUM'] ?? '', ...PLACES].find((path) => path !== '' && existsSync(path))
+
+/** For `describe.skipIf`: what a run without a browser says. */
+export const noChromium = chromiumPath === undefined
+export const inChromium = noChromium ? 'skipped: no Chromium here (apt-get install chromium)' : 'in Chromium'
+
+const launch = { executablePath: chromiumPath ?? '', args: ['--disable-dev-shm-usage', '--disable-background-timer-throttling'] }
+
+/** Each `newContext` of it is a profile of its own, in memory. */
+export async function startChromium(): Promise<Browser> {
+  return await chromium.launch(launch)
+}
+
+/** One profile on the disk. */
+export async function startProfile(directory: string): Promise<BrowserContext> {
+  return await chromium.launchPersistentContext(directory, launch)
+}
