@@ -3,6 +3,9 @@ import { createMemoryStore, diffText, openWorkspace } from '@collab/core'
 import type { Clock, Crypto, DocId, KvStore, NodeId, TextState, Workspace, WorkspaceKeys } from '@collab/core'
 import type { SimNetwork } from './sim-network.js'
 
+/** What takes a thousand changes in use happens within a few here. */
+const PACE = { snapshotSteps: 6, pageSteps: 5 }
+
 export interface SimPeerInit {
   readonly name: string
   readonly keys: WorkspaceKeys
@@ -54,6 +57,7 @@ export class SimPeer {
       store: this.store,
       name: this.name,
       machine: this.machine,
+      pace: PACE,
       clock: this.#clock,
       crypto: this.#crypto,
       transport: (_seed, handlers) => this.#network.transport(this.name, handlers)

@@ -190,6 +190,10 @@ export class TextDocument {
 function emptyDoc(doc: DocId): Y.Doc {
   const y = new Y.Doc({ guid: doc, gc: true })
   y.clientID = NO_CLIENT
+  // Yjs would tidy up formats that it is shown, each peer for itself: what is kept here is what was written.
+  y.on('afterTransaction', (transaction) => {
+    transaction._needFormattingCleanup = false
+  })
   return y
 }
 

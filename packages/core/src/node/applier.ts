@@ -12,8 +12,9 @@ import type { AbsorbChange, Change, TreeChange } from '../log/change.js'
 import type { Entry, EntryHeader } from '../log/entry.js'
 import type { Batch } from './batch.js'
 import type { BodyReader } from './body-reader.js'
-import { Documents, isDocumentChange } from './documents.js'
-import type { Provenance } from './documents.js'
+import { isDocumentChange } from './document-steps.js'
+import type { Pace, Provenance } from './document-types.js'
+import { Documents } from './documents.js'
 import { FirstTexts } from './first-texts.js'
 import { Members } from './members.js'
 import { newestSeq, Pasts, weightOf } from './past.js'
@@ -27,6 +28,7 @@ export interface ApplierInit {
   readonly entryOf: (hash: EntryHash) => Promise<Entry | undefined>
   /** Whether two entries of the author are held, or in the batch under way, at one seq. */
   readonly isForked: (author: AuthorId) => boolean
+  readonly pace?: Pace | undefined
 }
 
 /** What a run of applied entries touched. */
@@ -61,7 +63,7 @@ export class Applier {
     this.#init = init
     this.#pasts = new Pasts({ kv: init.kv, headerOf: this.#headerOf, isForked: init.isForked })
     this.#firstTexts = new FirstTexts(init.crypto)
-    this.documents = new Documents({ crypto: init.crypto, changesOf: this.#changesOf, isForked: init.isForked })
+    this.documents = new Documents({ crypto: init.crypto, changesOf: this.#changesOf, isForked: init.isForked, pace: init.pace })
     this.tree = new Tree({ authorName: (author) => this.members.get(author) })
   }
 

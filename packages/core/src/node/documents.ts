@@ -1,38 +1,33 @@
 import type { Crypto } from '../base/crypto.js'
 import { MalformedError } from '../base/errors.js'
 import type { AuthorId, DocId, EntryHash } from '../base/ids.js'
-import { sortableNumber } from '../base/kv.js'
-import { lowerMergeClient, seedClient } from '../doc/client-id.js'
+import type { KvOp } from '../base/kv.js'
+import { seedClient } from '../doc/client-id.js'
 import { checkUpdate, updateRanges } from '../doc/gate.js'
 import type { UpdatingChange } from '../doc/gate.js'
 import { TextDocument, Translations, stepUpdate } from '../doc/text-document.js'
 import type { DocStep } from '../doc/text-document.js'
 import type { Change, SeedChange } from '../log/change.js'
 import type { Batch } from './batch.js'
-import { canonicalOrder, decodeDocRow, decodeStep, encodeDocRow, encodeStep, EMPTY_DOC } from './step-row.js'
+import { isDocumentChange, overlaps, stepOf, stepsInPast, within, withoutSeedRanges } from './document-steps.js'
+import { DEFAULT_PACE } from './document-types.js'
+import type { DocUpdates, Pace, Provenance } from './document-types.js'
+import { canonicalOrder, decodeDocRow, encodeDocRow, EMPTY_DOC } from './step-row.js'
 import type { ClientRange, DocRow, StepRow } from './step-row.js'
+import { packSteps, putStep, readSteps } from './step-pages.js'
+import { Snapshots } from './snapshots.js'
+import type { Snapshot } from './snapshots.js'
 import { isCurrent } from './workspace-types.js'
 import type { DocVersion } from './workspace-types.js'
-import { newestSeq } from './past.js'
 import { StepIndex } from './step-index.js'
-import type { Cause, Past } from './past.js'
 
 /** Yjs items kept in memory over all open documents: about 250 bytes each. */
 const OPEN_ITEMS = 200_000
 const OPEN_DOCS = 512
+/** Steps that are applied for snapshots in one go, at some 80 microseconds each: a stop is not to wait longer. */
+const WORK_AT_ONCE = 4096
 /** Rows kept in memory, at some 400 bytes each. */
 const KNOWN_ROWS = 4096
-
-/** Where a change stands in the log. */
-export interface Provenance {
-  readonly entry: EntryHash
-  readonly index: number
-  readonly author: AuthorId
-  readonly seq: number
-  readonly weight: number
-  readonly past: Past
-  readonly includes: (cause: Cause) => Promise<boolean>
-}
 
 export type ChangesOf = (entry: EntryHash) => Promise<readonly Change[]>
 
@@ -40,16 +35,7 @@ export interface DocumentsInit {
   readonly crypto: Crypto
   readonly changesOf: ChangesOf
   readonly isForked: (author: AuthorId) => boolean
-}
-
-/** What a document is made of from one of its steps on. */
-export interface DocUpdates {
-  readonly count: number
-  readonly updates: readonly Uint8Array[]
-  /** Differing structs overlap: only a document built anew from all updates, in this order, is right. */
-  readonly contested: boolean
-  /** Documents that absorbed this one. */
-  readonly into: readonly DocId[]
+  readonly pace?: Pace | undefined
 }
 
 interface OpenDoc {
@@ -58,6 +44,8 @@ interface OpenDoc {
   /** First texts of this document and of those it absorbed. */
   readonly seeds: Map<DocId, string>
   document: TextDocument | undefined
+  /** Steps that the stored snapshot holds, 0 without one. */
+  snapshot: number
 }
 
 /**
@@ -74,11 +62,17 @@ export class Documents {
   readonly #open = new Map<DocId, OpenDoc>()
   /** Rows read or written lately, of documents that need not be open. */
   readonly #rows = new Map<DocId, DocRow>()
+  readonly #snapshots: Snapshots
+  readonly #pageSteps: number
+  /** Documents that grew since their snapshots were looked at. */
+  readonly #grown = new Set<DocId>()
 
-  constructor({ crypto, changesOf, isForked }: DocumentsInit) {
+  constructor({ crypto, changesOf, isForked, pace = DEFAULT_PACE }: DocumentsInit) {
     this.#crypto = crypto
     this.#changesOf = changesOf
     this.#isForked = isForked
+    this.#snapshots = new Snapshots(pace.snapshotSteps)
+    this.#pageSteps = pace.pageSteps
   }
 
   async row(batch: Batch, doc: DocId): Promise<DocRow> {
@@ -98,7 +92,7 @@ export class Documents {
       return undefined
     }
     const open = await this.#load(batch, change.doc)
-    const isInPast = await this.#pastOf(open.steps, from)
+    const isInPast = await stepsInPast(open.steps, from, this.#isForked)
     const verdict = checkUpdate(this.#crypto, change.doc, from.author, change, { clockOf: (client) => open.steps.clockOf(client, isInPast) })
     if (!verdict.ok) return verdict.reason
     await this.#append(batch, change.doc, stepOf(from, verdict.ranges), change)
@@ -133,6 +127,14 @@ export class Documents {
     return { count, contested, into, updates }
   }
 
+  /** What all steps of a document add up to: like `updatesFrom` 0, less the content of what was deleted. */
+  async merged(batch: Batch, doc: DocId): Promise<DocUpdates> {
+    const { count, contested, into } = await this.row(batch, doc)
+    if (contested || count < this.#snapshots.least) return await this.updatesFrom(batch, doc, 0)
+    const document = await this.#whole(batch, await this.#load(batch, doc), doc)
+    return { count, contested, into, updates: [document.encode()] }
+  }
+
   /** From now on `loser` lives on inside `winner`: what it has now, and what comes. */
   async absorb(batch: Batch, from: Provenance, winner: DocId, loser: DocId): Promise<void> {
     const open = await this.#load(batch, winner)
@@ -150,6 +152,29 @@ export class Documents {
   forget(): void {
     this.#open.clear()
     this.#rows.clear()
+    this.#snapshots.forget()
+  }
+
+  /** Rows of the snapshots that are due, of open documents. Call while everything that was applied is stored. */
+  async dueSnapshots(batch: Batch, { atRest = false } = {}): Promise<readonly KvOp[]> {
+    let work = 0
+    for (const doc of atRest ? [...this.#open.keys()].toReversed() : this.#grown) {
+      const open = this.#open.get(doc)
+      if (open === undefined || work >= WORK_AT_ONCE || !this.#isDue(open, atRest)) continue
+      work += open.steps.all.length - open.snapshot
+      await this.#whole(batch, open, doc)
+    }
+    this.#grown.clear()
+    return [...this.#snapshots.made.values()].map(({ op }) => op)
+  }
+
+  /** What `dueSnapshots` gave is stored, or given up for now. */
+  settleSnapshots({ stored }: { stored: boolean }): void {
+    for (const [doc, { count }] of this.#snapshots.made) {
+      const open = this.#open.get(doc)
+      if (stored && open !== undefined) open.snapshot = count
+    }
+    this.#snapshots.forget()
   }
 
   async text(batch: Batch, doc: DocId): Promise<{ text: string; count: number }> {
@@ -167,7 +192,7 @@ export class Documents {
   /** The live document; it stays the caller's only until the next await. */
   async document(batch: Batch, doc: DocId): Promise<TextDocument> {
     const open = await this.#load(batch, doc)
-    open.document ??= await this.#build(open, doc, open.steps.all)
+    open.document ??= await this.#whole(batch, open, doc)
     return open.document
   }
 
@@ -180,7 +205,8 @@ export class Documents {
     const open = await this.#load(batch, doc)
     const plus = version.plus.map((at) => open.steps.all[at])
     const steps = [...open.steps.all.slice(0, version.upTo), ...plus].filter((step) => step !== undefined)
-    return await this.#build(open, doc, steps)
+    const snapshot = await this.#snapshotOf(batch, open, doc)
+    return await this.#build(open, doc, steps, snapshot !== undefined && snapshot.count <= version.upTo ? snapshot : undefined)
   }
 
   /** The authors and entries behind a document's steps, oldest first. */
@@ -213,9 +239,10 @@ export class Documents {
       seedOnly: row.seedOnly && isSeed && (row.seed === undefined || row.count === 0),
       contested
     }
-    if (row.count > 0) batch.put('step', `${doc}/${sortableNumber(row.count)}`, encodeStep(step))
+    if (row.count > 0) putStep(batch, doc, row.count, step)
     if (open === undefined) this.#putRow(batch, doc, next)
     else await this.#extend(batch, doc, open, next, step)
+    this.#grown.add(doc)
     for (const outer of next.into) await this.#append(batch, outer, within(step, doc), undefined)
   }
 
@@ -223,9 +250,21 @@ export class Documents {
     if (step.isSeed && open.seeds.get(doc) === '') open.seeds.set(doc, await this.#seedText(next))
     for (const full of this.#withSeedRanges(doc, [step], open.seeds.get(doc) ?? '')) open.steps.add(full)
     this.#setRow(batch, doc, open, next)
+    this.#pack(batch, doc, open, next.count)
     for (const inner of [...step.via, step.loser]) if (inner !== undefined) await this.#loadSeed(batch, open, inner)
-    if (next.contested) open.document = undefined
+    if (next.contested) {
+      this.#snapshots.drop(batch, doc)
+      open.snapshot = 0
+      open.document = undefined
+    }
     else if (open.document !== undefined) open.document.apply([await this.#docStep(open, step)])
+  }
+
+  /** A page for the newest steps, as soon as they fill one; the document's first step stays in its row. */
+  #pack(batch: Batch, doc: DocId, { steps }: OpenDoc, count: number): void {
+    if (count % this.#pageSteps !== 0) return
+    const from = Math.max(1, count - this.#pageSteps)
+    packSteps(batch, doc, from, steps.all.slice(from, count).map(withoutSeedRanges))
   }
 
   #setRow(batch: Batch, doc: DocId, open: OpenDoc, row: DocRow): void {
@@ -256,11 +295,10 @@ export class Documents {
       return known
     }
     const row = await this.row(batch, doc)
-    const later = row.count > 1 ? await batch.scan('step', `${doc}/`) : []
-    const stored = [...(row.first === undefined ? [] : [row.first]), ...later.map(decodeStep)]
     const seed = await this.#seedText(row)
-    const steps = this.#withSeedRanges(doc, stored, seed)
-    const open: OpenDoc = { row, steps: new StepIndex(steps), seeds: new Map([[doc, seed]]), document: undefined }
+    const steps = this.#withSeedRanges(doc, await readSteps(batch, doc, row), seed)
+    const open: OpenDoc = { row, steps: new StepIndex(steps), seeds: new Map([[doc, seed]]), document: undefined, snapshot: 0 }
+    open.snapshot = (await this.#snapshotOf(batch, open, doc))?.count ?? 0
     for (const step of steps) for (const inner of [...step.via, step.loser]) if (inner !== undefined) await this.#loadSeed(batch, open, inner)
     this.#open.set(doc, open)
     return open
@@ -277,9 +315,26 @@ export class Documents {
     return change.text
   }
 
-  async #build(open: OpenDoc, doc: DocId, steps: readonly StepRow[]): Promise<TextDocument> {
-    const ordered = open.row.contested ? [...steps].sort(canonicalOrder) : steps
-    const document = new TextDocument({ crypto: this.#crypto, doc, seeds: seedsOf(open) })
+  #isDue({ row, steps, snapshot }: OpenDoc, atRest: boolean): boolean {
+    return !row.contested && this.#snapshots.isDue(steps.all.length, snapshot, atRest)
+  }
+
+  async #snapshotOf(batch: Batch, { row, steps }: OpenDoc, doc: DocId): Promise<Snapshot | undefined> {
+    return row.contested ? undefined : await this.#snapshots.read(batch, doc, steps.all)
+  }
+
+  /** The document with all its steps, made of what is stored alone; where that was much work, its sum is kept. */
+  async #whole(batch: Batch, open: OpenDoc, doc: DocId): Promise<TextDocument> {
+    const document = await this.#build(open, doc, open.steps.all, await this.#snapshotOf(batch, open, doc))
+    if (this.#isDue(open, true)) this.#snapshots.make(doc, open.steps.all, document.encode())
+    return document
+  }
+
+  /** The sum of `steps`, of which `snapshot` holds the first ones. */
+  async #build(open: OpenDoc, doc: DocId, steps: readonly StepRow[], snapshot?: Snapshot): Promise<TextDocument> {
+    const ordered = open.row.contested ? [...steps].sort(canonicalOrder) : steps.slice(snapshot?.count ?? 0)
+    const init = { crypto: this.#crypto, doc, seeds: seedsOf(open) }
+    const document = snapshot === undefined ? new TextDocument(init) : TextDocument.load(init, snapshot.update)
     const docSteps: DocStep[] = []
     for (const step of ordered) docSteps.push(await this.#docStep(open, step))
     document.apply(docSteps)
@@ -292,44 +347,8 @@ export class Documents {
     if (change === undefined || !isDocumentChange(change)) throw new MalformedError('a step names a change of another kind')
     return { author: step.author, via: step.via, change }
   }
-
-  /**
-   * Which of a document's steps the causal past of a change holds, and the change's own entry so far. What came
-   * from an absorbed document is there once its absorption is.
-   */
-  async #pastOf(steps: StepIndex, from: Provenance): Promise<(step: StepRow) => boolean> {
-    const unseen = new Set<StepRow>()
-    for (const [author, own] of steps.byAuthor) {
-      if (!this.#isForked(author)) continue
-      for (const step of own) if (step.entry !== from.entry && !(await from.includes(step))) unseen.add(step)
-    }
-    const holds = (step: StepRow): boolean =>
-      step.entry === from.entry || (step.seq <= newestSeq(from.past, step.author) && !unseen.has(step))
-    const absorbed = new Set<string>()
-    for (const step of steps.absorbing) if (holds(step)) absorbed.add([step.loser, ...step.via].join())
-    return (step) => holds(step) && step.via.every((_, at) => absorbed.has(step.via.slice(at).join()))
-  }
 }
 
 function seedsOf(open: OpenDoc): (doc: DocId) => string {
   return (doc) => open.seeds.get(doc) ?? ''
-}
-
-export function isDocumentChange(change: Change): change is SeedChange | UpdatingChange {
-  return change.kind === 'seed' || change.kind === 'update' || change.kind === 'derived' || change.kind === 'import' || change.kind === 'app'
-}
-
-function stepOf(from: Provenance, ranges: readonly ClientRange[]): StepRow {
-  return { entry: from.entry, index: from.index, author: from.author, seq: from.seq, weight: from.weight, via: [], loser: undefined, isSeed: false, ranges }
-}
-
-/** A step of `loser` as the document that absorbed it has it. */
-function within(step: StepRow, loser: DocId): StepRow {
-  const ranges = step.ranges.map((range) => ({ ...range, client: lowerMergeClient(range.client) }))
-  return { ...step, via: [...step.via, loser], ranges }
-}
-
-/** Whether structs of `step` stand under ids that another step already used; derived ids may repeat: they hash what they carry. */
-function overlaps(steps: StepIndex, step: StepRow, change: DocStep['change'] | undefined): boolean {
-  return change?.kind !== 'derived' && change?.kind !== 'seed' && steps.overlaps(step.ranges)
 }

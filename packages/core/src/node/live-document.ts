@@ -15,7 +15,7 @@ import type { ShownType } from '../doc/y-document.js'
 import type { DecodedUpdate } from '../doc/update-codec.js'
 import { applyAll, madeMeanwhile, ownContent, shownUnits } from '../doc/y-document.js'
 import type { AuthoredRange } from './attribution.js'
-import type { DocUpdates } from './documents.js'
+import type { DocUpdates } from './document-types.js'
 import type { LiveSource, Outcome, Replica } from './replica.js'
 
 /** So much is not kept waiting for more. */
@@ -107,7 +107,9 @@ export class LiveDocument implements LiveSource {
     if (attached.has(this.y)) throw new CollabError('AlreadyAttachedError', 'this Y.Doc is open already; use what that returned, or another Y.Doc')
     attached.add(this.y)
     try {
-      this.#begin(await this.#init.replica.updatesFrom(this.doc, 0))
+      const { replica } = this.#init
+      // Who keeps deleted content wants all of it.
+      this.#begin(await (this.y.gc ? replica.merged(this.doc) : replica.updatesFrom(this.doc, 0)))
     } catch (error) {
       attached.delete(this.y)
       throw error

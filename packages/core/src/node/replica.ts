@@ -18,7 +18,7 @@ import { BodyReader } from './body-reader.js'
 import { splitContents } from './content-drafts.js'
 import { Drafter } from './drafter.js'
 import type { Draft } from './drafter.js'
-import type { DocUpdates } from './documents.js'
+import type { DocUpdates, Pace } from './document-types.js'
 import { identityRow, newAuthor } from './identity.js'
 import type { Identity } from './identity.js'
 import { Sealer } from './sealer.js'
@@ -37,6 +37,7 @@ export interface ReplicaInit {
   readonly identity: Identity
   /** What this author calls itself. */
   readonly name: string
+  readonly pace?: Pace | undefined
 }
 
 /** What changed by one receipt or one edit. */
@@ -88,7 +89,7 @@ export class Replica {
     if (init.keys.rights === 'blind') return
     this.#bodies = new BodyReader(init.crypto, init.keys.readKey)
     const isForked = (author: AuthorId): boolean => this.#forked.has(author)
-    this.#applier = new Applier({ crypto: init.crypto, kv: init.kv, bodies: this.#bodies, entryOf: (hash) => init.log.get(hash), isForked })
+    this.#applier = new Applier({ crypto: init.crypto, kv: init.kv, bodies: this.#bodies, entryOf: (hash) => init.log.get(hash), isForked, pace: init.pace })
     this.#sealer = new Sealer({ ...init, applier: this.#applier, bodies: this.#bodies })
   }
 
@@ -196,6 +197,11 @@ export class Replica {
     return await this.#job(async (batch) => await this.applier.documents.updatesFrom(batch, doc, from))
   }
 
+  /** What a document adds up to, in few updates, less the content of what was deleted. */
+  async merged(doc: DocId): Promise<DocUpdates> {
+    return await this.#job(async (batch) => await this.applier.documents.merged(batch, doc))
+  }
+
   async readText(doc: DocId): Promise<TextState> {
     return await this.#job(async (batch) => {
       const { text, count } = await this.applier.documents.text(batch, doc)
@@ -222,6 +228,7 @@ export class Replica {
 
   async releaseMemory(): Promise<void> {
     await this.#turns.run(async () => {
+      await this.#keepSnapshots({ atRest: true })
       this.#applier?.documents.forget()
       this.#bodies?.forget()
     })
@@ -230,6 +237,7 @@ export class Replica {
   /** Marks the store as cleanly stopped; nothing may follow. */
   async close(): Promise<void> {
     await this.#turns.run(async () => {
+      await this.#keepSnapshots({ atRest: true })
       if (this.#failed === undefined) await this.#init.kv.commit([identityRow({ ...this.#identity, clean: true })])
       this.#failed ??= new CollabError('ClosedError', 'the workspace is closed')
     })
@@ -239,9 +247,25 @@ export class Replica {
     return await this.#turns.run(async () => {
       if (this.#failed !== undefined) throw this.#failed
       const result = await job(new Batch(this.#init.kv))
+      await this.#keepSnapshots()
       this.#applier?.documents.trim()
       return result
     })
+  }
+
+  /** A cache, which the next opening can do without: what keeps it from being made or stored is told where it matters. */
+  async #keepSnapshots({ atRest = false } = {}): Promise<void> {
+    if (this.#applier === undefined || this.#failed !== undefined) return
+    const { documents } = this.#applier
+    let stored = false
+    try {
+      const ops = await documents.dueSnapshots(new Batch(this.#init.kv), { atRest })
+      if (ops.length > 0) await this.#init.kv.commit(ops)
+      stored = true
+    } catch {
+      // The next edit meets the same store, the next opening the same rows.
+    }
+    documents.settleSnapshots({ stored })
   }
 
   /** Writes down what `changes` are, without applying it: whatever fails here leaves the replica as it was. */

@@ -14,6 +14,7 @@ import { documentId, fileId } from '../doc/node-id.js'
 import { ROOT_NODE } from '../base/ids.js'
 import { utf8 } from '../base/bytes.js'
 import { createMemoryStore } from '../store/memory-store.js'
+import type { Pace } from './document-types.js'
 import { newAuthor } from './identity.js'
 import type { Author } from './identity.js'
 import { nodeCrypto } from './node-crypto.js'
@@ -25,7 +26,9 @@ export const crypto: Crypto = nodeCrypto
 export const keys = keysFromWriteKey(crypto, new Uint8Array(32).fill(9))
 
 /** What a store holds of a log and of what was applied. */
-const TABLES = ['header', 'body', 'chain', 'heads', 'meta', 'applied', 'waiting', 'frontier', 'tree', 'touch', 'member', 'void', 'past', 'doc', 'step', 'app']
+const TABLES = ['header', 'body', 'chain', 'heads', 'meta', 'applied', 'waiting', 'frontier', 'tree', 'touch', 'member', 'void', 'past', 'doc', 'step', 'page', 'snapshot', 'app']
+/** Everything that takes many changes in use happens within a few in a test. */
+const PACE: Pace = { snapshotSteps: 3, pageSteps: 4 }
 
 /** One replica over a store in memory. */
 export class TestReplica {
@@ -35,14 +38,17 @@ export class TestReplica {
   #replica: Replica | undefined
   #log: Log | undefined
 
-  private constructor(kv: KvStore, author: Author, clock: Clock) {
+  readonly #pace: Pace
+
+  private constructor(kv: KvStore, author: Author, clock: Clock, pace: Pace) {
     this.kv = kv
     this.#author = author
     this.#clock = clock
+    this.#pace = pace
   }
 
-  static async open(clock: Clock = systemClock): Promise<TestReplica> {
-    const test = new TestReplica(createMemoryStore(), newAuthor(crypto), clock)
+  static async open(clock: Clock = systemClock, pace = PACE): Promise<TestReplica> {
+    const test = new TestReplica(createMemoryStore(), newAuthor(crypto), clock, pace)
     await test.reopen()
     return test
   }
@@ -66,13 +72,14 @@ export class TestReplica {
     const { kv } = this
     this.#log = await Log.open({ kv, crypto, workspace: keys.id })
     const identity = { author: this.#author, peerSeed: new Uint8Array(32), session: 1, clean: false, machine: 'test' }
-    this.#replica = await Replica.open({ kv, log: this.#log, crypto, clock: this.#clock, keys, identity, name: 'test' })
+    this.#replica = await Replica.open({ kv, log: this.#log, crypto, clock: this.#clock, keys, identity, name: 'test', pace: this.#pace })
   }
 
-  /** The same author over a copy of the store as it is now. */
-  async copy(): Promise<TestReplica> {
-    const copy = new TestReplica(createMemoryStore(), this.#author, this.#clock)
+  /** The same author over a copy of the store as it is now, or of some of its tables. */
+  async copy({ without = [], pace = this.#pace }: { without?: readonly string[]; pace?: Pace } = {}): Promise<TestReplica> {
+    const copy = new TestReplica(createMemoryStore(), this.#author, this.#clock, pace)
     for (const table of TABLES) {
+      if (without.includes(table)) continue
       await copy.kv.commit((await this.kv.scan(table)).map(([key, value]) => ({ table, key, value })))
     }
     await copy.reopen()

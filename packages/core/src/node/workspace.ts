@@ -13,6 +13,7 @@ import { systemRandom } from '../base/random.js'
 import { deriveBlobKeys } from '../blob/blob-keys.js'
 import { BlobDriver } from './blob-driver.js'
 import type { BlobLimits } from './blob-types.js'
+import type { Pace } from './document-types.js'
 import { identityRow, nextIdentity, readIdentity } from './identity.js'
 import { LiveWorkspace } from './live-workspace.js'
 import { Replica } from './replica.js'
@@ -35,6 +36,8 @@ export interface WorkspaceInit {
   readonly continuous?: (session: number) => boolean
   /** Makes the transport; none for a workspace without a network. */
   readonly transport?: (peerSeed: Uint8Array, handlers: TransportHandlers) => Transport
+  /** When the history of a document is put together so that it opens fast. @default every 1,024 changes */
+  readonly pace?: Pace
   /** Bandwidth of pictures and other large files. @default no limits */
   readonly blobLimits?: BlobLimits
   readonly crypto: Crypto
@@ -58,7 +61,7 @@ export async function openWorkspace(init: WorkspaceInit): Promise<Workspace> {
   const identity = nextIdentity(crypto, last, { machine: init.machine, continuous })
   await store.commit([identityRow(identity)])
   const log = await Log.open({ kv: store, crypto, workspace: keys.id })
-  const replica = await Replica.open({ kv: store, log, crypto, clock, keys, identity, name: init.name })
+  const replica = await Replica.open({ kv: store, log, crypto, clock, keys, identity, name: init.name, pace: init.pace })
   const events = new Emitter<WorkspaceEvents>((error) => logger.warn('a listener failed', { reason: errorMessage(error) }))
   const blobs = new BlobDriver({
     crypto,

@@ -92,12 +92,23 @@ describe('a store in an SQLite file', () => {
 
   it('[STO13] leaves a file from a newer version as it is', async () => {
     await writeSome()
-    tamper('PRAGMA user_version = 2')
+    tamper('PRAGMA user_version = 3')
     const before = readFileSync(path)
     expect(() => openSqliteStore({ path })).toThrow(expect.objectContaining({ name: 'StoreTooNewError' }))
     expect(() => openStoreOrSetAside({ path })).toThrow(expect.objectContaining({ name: 'StoreTooNewError' }))
     expect(readFileSync(path).equals(before)).toBe(true)
     expect(readdirSync(join(directory, 'deep'))).toEqual(['store.db'])
+  })
+
+  it('[CKPT8] takes over a file from an older version, which that refuses from then on', async () => {
+    await writeSome()
+    tamper('PRAGMA user_version = 1')
+    const store = openSqliteStore({ path })
+    expect(await store.get('t', 'key 0')).toEqual(utf8('x'.repeat(500)))
+    await store.close()
+    const db = new DatabaseSync(path)
+    expect(db.prepare('PRAGMA user_version').get()).toEqual({ user_version: 2 })
+    db.close()
   })
 
   it('[STO14] notices a row whose bytes changed, or that strayed to another key', async () => {

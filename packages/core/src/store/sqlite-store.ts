@@ -12,8 +12,11 @@ export interface SqliteStoreInit {
   readonly path: string
 }
 
-/** Of the tables here; a store with a higher one was written by a newer program. */
-const SCHEMA_VERSION = 1
+/**
+ * Of the tables here and of what is in them; a store with a higher one was written by a newer program. Version 2 has
+ * steps in pages, which a program of version 1 would not miss.
+ */
+const SCHEMA_VERSION = 2
 /** A process that is just ending lets go within this; another one is refused after it. */
 const LOCK_WAIT_MS = 250
 /** A large import leaves no larger log file than this behind. */
@@ -39,9 +42,10 @@ export function openSqliteStore({ path }: SqliteStoreInit): KvStore {
   try {
     db = new DatabaseSync(path, { timeout: LOCK_WAIT_MS })
     lock(db)
-    const isFresh = checkVersion(db) === 0
+    const version = checkVersion(db)
     configure(db)
-    if (isFresh) createSchema(db)
+    if (version === 0) createSchema(db)
+    else if (version < SCHEMA_VERSION) db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`)
     const isClean = readCleanFlag(db)
     if (!isClean) checkIntegrity(db)
     return new SqliteStore(db, isClean)
