@@ -2,7 +2,7 @@ import { CborFields, decodeCbor, encodeCbor } from '../base/cbor.js'
 import type { Crypto } from '../base/crypto.js'
 import { MalformedError, errorMessage } from '../base/errors.js'
 import { utf8 } from '../base/bytes.js'
-import { idBytes, opId, parseAuthorId, parseDocId, parseEntryHash } from '../base/ids.js'
+import { opId, parseAuthorId, parseDocId, parseEntryHash } from '../base/ids.js'
 import type { AuthorId, DocId, EntryHash } from '../base/ids.js'
 import type { KvStore } from '../base/kv.js'
 import { sortableNumber } from '../base/kv.js'
@@ -16,6 +16,7 @@ import { isDocumentChange } from './document-steps.js'
 import type { Pace, Provenance } from './document-types.js'
 import { Documents } from './documents.js'
 import { FirstTexts } from './first-texts.js'
+import { Frontier } from './frontier.js'
 import { Members } from './members.js'
 import { newestSeq, Pasts, weightOf } from './past.js'
 import type { Cause, Past } from './past.js'
@@ -26,6 +27,7 @@ export interface ApplierInit {
   readonly kv: KvStore
   readonly bodies: BodyReader
   readonly entryOf: (hash: EntryHash) => Promise<Entry | undefined>
+  readonly headerOf: (hash: EntryHash) => Promise<EntryHeader | undefined>
   /** Whether two entries of the author are held, or in the batch under way, at one seq. */
   readonly isForked: (author: AuthorId) => boolean
   readonly pace?: Pace | undefined
@@ -49,8 +51,7 @@ export class Applier {
   readonly members = new Members()
   readonly #init: ApplierInit
   readonly #pasts: Pasts
-  /** Newest applied entry of every branch of every log. */
-  readonly #frontier = new Map<EntryHash, { author: AuthorId; seq: number }>()
+  readonly #frontier = new Frontier()
   /** Entries held back, by a cause that they wait for. */
   readonly #waiting = new Map<EntryHash, EntryHash[]>()
   /** Entries of the batch under way: not in the log yet. */
@@ -72,17 +73,14 @@ export class Applier {
   }
 
   get frontier(): ReadonlyMap<EntryHash, { readonly author: AuthorId; readonly seq: number }> {
-    return this.#frontier
+    return this.#frontier.all
   }
 
   /** Reads back what was applied before. Call once, before anything else. */
   async load(batch: Batch): Promise<void> {
     const { kv } = this.#init
     for (const [author, row] of await kv.scan('member')) this.members.load(parseAuthorId(author), row)
-    for (const [hash, row] of await kv.scan('frontier')) {
-      const fields = new CborFields(decodeCbor(row), 2)
-      this.#frontier.set(parseEntryHash(hash), { author: parseAuthorId(fields.bytes()), seq: fields.uint() })
-    }
+    await this.#frontier.load(kv)
     for (const [, row] of await kv.scan(TREE_TABLE)) this.#reapplyTree(row)
     for (const [key, row] of await kv.scan('touch')) {
       this.tree.touch(parseDocId(key.slice(0, 32)), parseAuthorId(key.slice(33)), new CborFields(decodeCbor(row), 1).uint())
@@ -102,7 +100,7 @@ export class Applier {
     for (const hash of todo) {
       const entry = await this.#entryOf(hash)
       if (entry === undefined) throw new MalformedError(`entry ${hash} is not held`)
-      const cause = await this.#missingCause(batch, entry.header)
+      const cause = await this.#missingCause(entry.header)
       if (cause !== undefined) {
         this.#waitFor(cause, hash)
         batch.put('waiting', hash, new Uint8Array())
@@ -166,7 +164,7 @@ export class Applier {
       }
     }
     for (const [index, { reason }] of voids.entries()) batch.put('void', `${hash}/${index}`, utf8(reason))
-    this.#advance(batch, hash, header)
+    this.#frontier.advance(batch, hash, header)
     return voids
   }
 
@@ -179,16 +177,6 @@ export class Applier {
       if (error instanceof MalformedError) return errorMessage(error)
       throw error
     }
-  }
-
-  #advance(batch: Batch, hash: EntryHash, header: EntryHeader): void {
-    if (header.prev !== null) {
-      this.#frontier.delete(header.prev)
-      batch.delete('frontier', header.prev)
-    }
-    this.#frontier.set(hash, { author: header.author, seq: header.seq })
-    batch.put('frontier', hash, encodeCbor([idBytes(header.author), header.seq]))
-    batch.put('applied', hash, new Uint8Array())
   }
 
   /** Applies one change; the reason when it is void. */
@@ -264,20 +252,24 @@ export class Applier {
     batch.put('touch', `${doc}/${from.author}`, encodeCbor([from.seq]))
   }
 
-  async #missingCause(batch: Batch, header: EntryHeader): Promise<EntryHash | undefined> {
-    const causes = header.prev === null ? header.deps : [header.prev, ...header.deps]
-    for (const cause of causes) if ((await batch.get('applied', cause)) === undefined) return cause
+  async #missingCause({ prev, deps }: EntryHeader): Promise<EntryHash | undefined> {
+    for (const cause of prev === null ? deps : [prev, ...deps]) if (!(await this.#isApplied(cause))) return cause
     return undefined
+  }
+
+  /** A log is applied in its own order, branch by branch: what is applied is below the newest that is. */
+  async #isApplied(hash: EntryHash): Promise<boolean> {
+    if (this.#frontier.all.has(hash)) return true
+    const header = await this.#headerOf(hash)
+    if (header === undefined) return false
+    for (const head of this.#frontier.of(header.author)) if (await this.#pasts.isBelow(head, { ...header, entry: hash })) return true
+    return false
   }
 
   async #wait(hash: EntryHash): Promise<void> {
     const header = await this.#headerOf(hash)
-    if (header === undefined) return
-    for (const cause of header.prev === null ? header.deps : [header.prev, ...header.deps]) {
-      if ((await this.#init.kv.get('applied', cause)) !== undefined) continue
-      this.#waitFor(cause, hash)
-      return
-    }
+    const cause = header && (await this.#missingCause(header))
+    if (cause !== undefined) this.#waitFor(cause, hash)
   }
 
   #waitFor(cause: EntryHash, hash: EntryHash): void {
@@ -290,7 +282,7 @@ export class Applier {
     return this.#held.get(hash) ?? (await this.#init.entryOf(hash))
   }
 
-  readonly #headerOf = async (hash: EntryHash): Promise<EntryHeader | undefined> => (await this.#entryOf(hash))?.header
+  readonly #headerOf = async (hash: EntryHash): Promise<EntryHeader | undefined> => this.#held.get(hash)?.header ?? (await this.#init.headerOf(hash))
 
   readonly #changesOf = async (hash: EntryHash): Promise<readonly Change[]> => {
     const cached = this.#init.bodies.cached(hash)

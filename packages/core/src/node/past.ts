@@ -82,10 +82,14 @@ export class Pasts {
 
   /** Whether an applied entry is in `past`. */
   async includes(past: Past, { author, seq, entry }: Cause): Promise<boolean> {
-    if (seq > newestSeq(past, author)) return false
-    if (!this.#init.isForked(author)) return true
-    for (const head of past.get(author) ?? []) if ((await this.#below(head, seq))?.startsWith(entry) === true) return true
+    for (const head of past.get(author) ?? []) if (await this.isBelow(head, { author, seq, entry })) return true
     return false
+  }
+
+  /** Whether `cause`, of the same author, is on the branch that ends in `head`. */
+  async isBelow(head: PastHead, { author, seq, entry }: Cause): Promise<boolean> {
+    if (head.seq < seq || !this.#init.isForked(author)) return head.seq >= seq
+    return (await this.#below(head, seq))?.startsWith(entry) === true
   }
 
   async #join(author: AuthorId, a: readonly PastHead[], b: readonly PastHead[]): Promise<readonly PastHead[]> {

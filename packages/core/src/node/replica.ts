@@ -89,7 +89,7 @@ export class Replica {
     if (init.keys.rights === 'blind') return
     this.#bodies = new BodyReader(init.crypto, init.keys.readKey)
     const isForked = (author: AuthorId): boolean => this.#forked.has(author)
-    this.#applier = new Applier({ crypto: init.crypto, kv: init.kv, bodies: this.#bodies, entryOf: (hash) => init.log.get(hash), isForked, pace: init.pace })
+    this.#applier = new Applier({ crypto: init.crypto, kv: init.kv, bodies: this.#bodies, entryOf: (hash) => init.log.get(hash), headerOf: (hash) => init.log.header(hash), isForked, pace: init.pace })
     this.#sealer = new Sealer({ ...init, applier: this.#applier, bodies: this.#bodies })
   }
 

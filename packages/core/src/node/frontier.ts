@@ -1,0 +1,43 @@
+import { CborFields, decodeCbor, encodeCbor } from '../base/cbor.js'
+import { idBytes, parseAuthorId, parseEntryHash } from '../base/ids.js'
+import type { AuthorId, EntryHash } from '../base/ids.js'
+import type { KvStore } from '../base/kv.js'
+import type { EntryHeader } from '../log/entry.js'
+import type { Batch } from './batch.js'
+import type { PastHead } from './past.js'
+
+/** hash of the newest applied entry of a branch -> author, seq. */
+const TABLE = 'frontier'
+
+/** The newest applied entry of every branch of every log: what is below is applied too. */
+export class Frontier {
+  readonly #all = new Map<EntryHash, { readonly author: AuthorId; readonly seq: number }>()
+  readonly #byAuthor = new Map<AuthorId, readonly PastHead[]>()
+
+  get all(): ReadonlyMap<EntryHash, { readonly author: AuthorId; readonly seq: number }> {
+    return this.#all
+  }
+
+  of(author: AuthorId): readonly PastHead[] {
+    return this.#byAuthor.get(author) ?? []
+  }
+
+  async load(kv: KvStore): Promise<void> {
+    for (const [hash, row] of await kv.scan(TABLE)) {
+      const fields = new CborFields(decodeCbor(row), 2)
+      this.#set(parseEntryHash(hash), null, { author: parseAuthorId(fields.bytes()), seq: fields.uint() })
+    }
+  }
+
+  advance(batch: Batch, hash: EntryHash, { author, seq, prev }: EntryHeader): void {
+    if (prev !== null) batch.delete(TABLE, prev)
+    batch.put(TABLE, hash, encodeCbor([idBytes(author), seq]))
+    this.#set(hash, prev, { author, seq })
+  }
+
+  #set(hash: EntryHash, prev: EntryHash | null, { author, seq }: { author: AuthorId; seq: number }): void {
+    if (prev !== null) this.#all.delete(prev)
+    this.#all.set(hash, { author, seq })
+    this.#byAuthor.set(author, [...this.of(author).filter((head) => head.hash !== prev), { seq, hash }])
+  }
+}
