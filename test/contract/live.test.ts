@@ -106,6 +106,24 @@ describe('a live document', () => {
     await expect(ann.openText('notes')).rejects.toMatchObject({ name: 'NotTextError' })
   })
 
+  it('[EMB47] is made only when everybody connected has none, if asked so', async () => {
+    const ann = await member()
+    const first = await ann.openText('plan.md')
+    first.doc.getText('content').insert(0, 'the plan\n')
+    await first.flush()
+    const alone = await member()
+    const never = alone.openText('plan.md', { create: 'when-synced' })
+    const bob = await member({ peers: ann.status().listening })
+    const b = await bob.openText('plan.md', { create: 'when-synced' })
+    expect(b.doc.getText('content').toJSON()).toBe('the plan\n')
+    const fresh = await bob.openText('new.md', { create: 'when-synced' })
+    await fresh.flush({ to: 'one-peer' })
+    expect([bob.tree.files, ann.tree.at('new.md')?.content?.kind, alone.tree.files]).toEqual([2, 'text', 0])
+    const closed = never.catch((error: unknown) => error)
+    await alone.stop()
+    expect(await closed).toMatchObject({ name: 'ClosedError' })
+  })
+
   it('[EMB42] takes nothing into a text file that is not plain text, and says so', async () => {
     const ann = await member()
     const a = await ann.openText('a.md')

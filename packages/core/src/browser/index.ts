@@ -3,7 +3,7 @@ export type { JoinOptions } from './join-workspace.js'
 export { CollabProvider } from './provider.js'
 export type { CollabProviderOptions } from './provider.js'
 export type { DocumentHost, ProviderEvents, ProviderStatus } from '../node/provider.js'
-export type { DocumentEvents, DocumentStatus, OpenDocument, OpenDocumentOptions } from '../node/open-document.js'
+export type { DocumentEvents, DocumentStatus, OpenDocument, OpenDocumentOptions, OpenTextOptions } from '../node/open-document.js'
 export type { AuthoredRange } from '../node/attribution.js'
 export type { PresentMember } from '../node/presence.js'
 export type {

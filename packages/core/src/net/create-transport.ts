@@ -33,6 +33,8 @@ export interface NetPlatform {
   readonly defaultListen: readonly string[]
   /** Looks for peers on the local network. @default nobody can */
   readonly discover?: (init: DiscoveryInit) => Discovery
+  /** Calls back when the network is there again, until the returned function is called. @default nobody tells */
+  readonly whenOnline?: (back: () => void) => () => void
 }
 
 export interface DiscoveryInit {
@@ -99,6 +101,7 @@ class Libp2pTransport implements Transport {
   #gossip: Gossip | undefined
   #discovery: Discovery | undefined
   #stopping: Promise<void> | undefined
+  #unlisten: (() => void) | undefined
   #announced = ''
 
   constructor(init: TransportInit, key: PrivateKey) {
@@ -168,6 +171,7 @@ class Libp2pTransport implements Transport {
     this.#gate.start()
     this.#announce()
     this.#dialer.start(this.#init.peers)
+    this.#unlisten = this.#init.platform.whenOnline?.(() => this.#dialer.hurry())
     if (this.#init.mdns) await this.#discover(node, this.#init.platform)
   }
 
@@ -312,6 +316,7 @@ class Libp2pTransport implements Transport {
   }
 
   async #stop(): Promise<void> {
+    this.#unlisten?.()
     this.#dialer.stop()
     this.#admission.stop()
     this.#gate.stop()

@@ -62,6 +62,7 @@ function setUp(dial: (addresses: readonly string[]) => Promise<string>) {
   return { clock, dials, told, connected, dialer }
 }
 
+const PEER = '12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA'
 const LAN = ['/ip4/192.168.1.9/tcp/4001']
 const nobody = (): Promise<string> => Promise.reject(new Error('ECONNREFUSED'))
 
@@ -75,6 +76,21 @@ describe('Dialer', () => {
     expect(gaps.slice(0, 8)).toEqual([500, 1000, 2000, 4000, 8000, 16000, 32000, 60000])
     expect(new Set(gaps.slice(8))).toEqual(new Set([REDIAL_MAX_MS]))
     expect(told).toEqual(['/ip4/10.0.0.1/tcp/1'])
+  })
+
+  it('[DIAL13] when the network is back, what is asked for is dialled at once, and what is connected is left alone', async () => {
+    const { clock, dials, connected, dialer } = setUp(nobody)
+    dialer.start(['/ip4/10.0.0.1/tcp/1', `/ip4/10.0.0.2/tcp/1/p2p/${PEER}`])
+    await clock.pass(100_000)
+    connected.add(PEER)
+    const before = dials.length
+    dialer.hurry()
+    await clock.pass(0)
+    expect(dials.slice(before)).toEqual([{ at: 100_000, addresses: ['/ip4/10.0.0.1/tcp/1'] }])
+    dialer.stop()
+    dialer.hurry()
+    await clock.pass(100_000)
+    expect(dials.length).toBe(before + 1)
   })
 
   it('[DIAL2] once connected it is left alone, and after a loss dialled soon again', async () => {

@@ -55,6 +55,15 @@ export class Dialer {
     }
   }
 
+  /** The network is back: what is asked for is not kept waiting. */
+  hurry(): void {
+    for (const target of this.#targets.values()) {
+      if (!target.asked || target.dialling) continue
+      target.attempt = 0
+      this.#due(target, 0)
+    }
+  }
+
   stop(): void {
     this.#stopped = true
     for (const target of this.#targets.values()) target.cancel()

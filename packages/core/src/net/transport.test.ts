@@ -150,6 +150,18 @@ describe('a mesh of transports', () => {
     await allJoined([all, other])
   })
 
+  it('[NET14] peers reach each other over WebSockets too, beside TCP', async () => {
+    await using net = new TestNet()
+    const a = await net.peer({ listen: ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws'] })
+    const addresses = a.transport.addresses()
+    const web = addresses.filter((address) => /\/tcp\/\d+\/ws\/p2p\//.test(address))
+    expect([addresses.length, web.length]).toEqual([2, 1])
+    const b = await net.peer({ peers: web })
+    await b.until('joined', () => b.peers.length === 1)
+    expect(b.transport.peers()[0]?.address).toMatch(/\/ws/)
+    await b.publishUntilHeard('over the web', [a])
+  })
+
   it('[NET12] a listen address that cannot be used fails with its name and advice', async () => {
     await using net = new TestNet()
     const taken = await net.peer()

@@ -16,6 +16,8 @@ export interface Peers {
   readonly holdings: Holdings
   readonly presence: Presence
   connected(): readonly string[]
+  /** At least one is connected, and all of them and this one hold the same. */
+  synced(): boolean
   /** Resolves when a peer came, went or confirmed something. */
   changed(signal: AbortSignal | undefined): Promise<void>
 }

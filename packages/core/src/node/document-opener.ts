@@ -12,7 +12,7 @@ import { appDocumentId } from '../doc/node-id.js'
 import { AttachedDocument } from './attached-document.js'
 import type { Peers } from './attached-document.js'
 import { LiveDocument } from './live-document.js'
-import type { OpenDocument, OpenDocumentOptions } from './open-document.js'
+import type { OpenDocument, OpenDocumentOptions, OpenTextOptions } from './open-document.js'
 import type { Outcome, Replica } from './replica.js'
 
 export interface DocumentOpenerInit {
@@ -32,6 +32,7 @@ const DEFAULT_COALESCE_MS = 100
 export class DocumentOpener {
   readonly #init: DocumentOpenerInit
   readonly #open = new Set<AttachedDocument>()
+  readonly #closing = new AbortController()
 
   constructor(init: DocumentOpenerInit) {
     this.#init = init
@@ -42,7 +43,9 @@ export class DocumentOpener {
     return await this.#attach(appDocumentId(this.#init.crypto, name), name, options)
   }
 
-  async openText(path: string, options?: OpenDocumentOptions): Promise<OpenDocument> {
+  async openText(path: string, options: OpenTextOptions = {}): Promise<OpenDocument> {
+    const { peers } = this.#init
+    while (options.create === 'when-synced' && this.#textAt(path) === undefined && !peers.synced()) await peers.changed(this.#closing.signal)
     return await this.#attach(this.#textAt(path) ?? (await this.#create(path)), undefined, options)
   }
 
@@ -61,6 +64,7 @@ export class DocumentOpener {
 
   /** What cannot be saved any more has been told by an event. */
   async close(): Promise<void> {
+    this.#closing.abort(new CollabError('ClosedError', 'the workspace is closed'))
     await Promise.allSettled([...this.#open].map((document) => document.close()))
   }
 

@@ -17,7 +17,7 @@ import type { Blobs } from './blob-types.js'
 import { readHistory } from './history.js'
 import { readDeleted, readPast, readVoids } from './past-view.js'
 import type { PastViewInit } from './past-view.js'
-import type { OpenDocument, OpenDocumentOptions } from './open-document.js'
+import type { OpenDocument, OpenDocumentOptions, OpenTextOptions } from './open-document.js'
 import type { Outcome, Replica } from './replica.js'
 import { Presence } from './presence.js'
 import { isPresence } from './presence-message.js'
@@ -96,7 +96,7 @@ export class LiveWorkspace implements Workspace {
     })
     this.#documents = new DocumentOpener({
       ...init,
-      peers: { holdings: this.#driver.holdings, presence: this.#presence, connected: () => [...this.#peers.keys()], changed: (signal) => this.#changed(signal) },
+      peers: { holdings: this.#driver.holdings, presence: this.#presence, connected: () => [...this.#peers.keys()], synced: () => this.#allSynced(), changed: (signal) => this.#changed(signal) },
       publish: (outcome) => this.#publish(outcome)
     })
   }
@@ -163,7 +163,7 @@ export class LiveWorkspace implements Workspace {
     return await this.#documents.openDoc(name, options)
   }
 
-  async openText(path: string, options?: OpenDocumentOptions): Promise<OpenDocument> {
+  async openText(path: string, options?: OpenTextOptions): Promise<OpenDocument> {
     return await this.#documents.openText(path, options)
   }
 

@@ -42,6 +42,16 @@ export interface OpenDocumentOptions {
   readonly coalesceMs?: number
 }
 
+export interface OpenTextOptions extends OpenDocumentOptions {
+  /**
+   * When a file that is not there is made. `'when-synced'` waits until it comes, or is known to be at no connected peer:
+   * two who make it apart have two files, of which one then gets a conflict name.
+   *
+   * @default 'now'
+   */
+  readonly create?: 'now' | 'when-synced'
+}
+
 /** A live Y.Doc: everything written into it is saved and shared, everything that others write appears in it. */
 export interface OpenDocument {
   readonly id: DocId

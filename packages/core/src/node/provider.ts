@@ -12,6 +12,8 @@ export interface ProviderOptions {
   readonly document?: string
   /** Path of a text file of the workspace, to open that instead. */
   readonly path?: string
+  /** As of `OpenTextOptions`. @default 'now' */
+  readonly create?: 'now' | 'when-synced'
   /** null for none. @default a new one */
   readonly awareness?: Awareness | null
   /** Connects at once. @default true */
@@ -168,12 +170,12 @@ export abstract class DocumentProvider<Options extends ProviderOptions> extends 
 
   async #open(round: number): Promise<Connection | undefined> {
     if (round !== this.#round) return undefined
-    const { document = 'default', path, coalesceMs } = this.#options
+    const { document = 'default', path, create, coalesceMs } = this.#options
     const undos: (() => unknown)[] = []
     try {
       const workspace = await this.#join(undos)
       const options = { doc: this.doc, origin: this, ...(coalesceMs !== undefined && { coalesceMs }) }
-      const opened = await (path === undefined ? workspace.openDoc(document, options) : workspace.openText(path, options))
+      const opened = await (path === undefined ? workspace.openDoc(document, options) : workspace.openText(path, { ...options, ...(create !== undefined && { create }) }))
       undos.push(() => opened.close())
       const connection = { workspace, opened, undos }
       if (round === this.#round) this.#attach(connection)

@@ -4,7 +4,7 @@ import type { Blobs } from './blob-types.js'
 import type { KvOp, KvStore } from '../base/kv.js'
 import type { TextEdit } from '../base/text-diff.js'
 import type { TreeView } from '../doc/tree-view.js'
-import type { OpenDocument, OpenDocumentOptions } from './open-document.js'
+import type { OpenDocument, OpenDocumentOptions, OpenTextOptions } from './open-document.js'
 import type { FileContent } from '../log/change.js'
 
 /**
@@ -193,7 +193,7 @@ export interface Workspace {
    * @throws {NotPermittedError} with a blind link, or when the file is not there and nothing may be written.
    * @throws {CollabError} named NotTextError for what is no text file.
    */
-  openText(path: string, options?: OpenDocumentOptions): Promise<OpenDocument>
+  openText(path: string, options?: OpenTextOptions): Promise<OpenDocument>
   /** Names of the documents of apps that hold something. */
   documents(): Promise<readonly string[]>
   readText(doc: DocId): Promise<TextState>
