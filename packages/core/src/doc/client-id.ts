@@ -1,6 +1,7 @@
 import { concat, uint32, utf8 } from '../base/bytes.js'
 import type { Crypto } from '../base/crypto.js'
 import { idBytes, type AuthorId, type DocId } from '../base/ids.js'
+import { Memo } from '../base/memo.js'
 
 /**
  * Yjs client ids, 53 bits. The ranges never overlap, and their order carries meaning: where items compete for one
@@ -25,6 +26,8 @@ const CLIENT_END = 2 ** 53
 const MERGE_BANDS = 16
 const MERGE_BAND = (SEED_START - MERGE_START) / MERGE_BANDS
 const TOP_BAND = SEED_START - MERGE_BAND
+/** Who writes keeps one id for thousands of entries, and each entry asks for it. */
+const authorClients = new Memo<number>(1024)
 
 /** The client of a document's first text. */
 export function seedClient(crypto: Crypto, doc: DocId, text: string): number {
@@ -42,7 +45,9 @@ export function mergeClient(crypto: Crypto, winner: DocId, loser: DocId, winnerS
  * documents come together in one when one of them absorbs the other.
  */
 export function authorClient(crypto: Crypto, author: AuthorId, doc: DocId, nonce: number): number {
-  return idIn(IMPORT_END, AUTHOR_END, hash(crypto, 'collab/1 author client', idBytes(author), idBytes(doc), uint64(nonce)))
+  return authorClients.get(`${author}/${doc}/${nonce}`, () =>
+    idIn(IMPORT_END, AUTHOR_END, hash(crypto, 'collab/1 author client', idBytes(author), idBytes(doc), uint64(nonce)))
+  )
 }
 
 /** The client of a machine-like change: of the state it was made on, and of its structs written under client 0. */

@@ -1,6 +1,7 @@
 import { concat, uint32, utf8 } from '../base/bytes.js'
 import type { Crypto } from '../base/crypto.js'
 import { idBytes, parseDocId, parseNodeId, type DocId, type NodeId } from '../base/ids.js'
+import { Memo } from '../base/memo.js'
 
 /**
  * Ids are derived from how a thing began, so that two peers that import the same folder without knowing
@@ -8,6 +9,8 @@ import { idBytes, parseDocId, parseNodeId, type DocId, type NodeId } from '../ba
  */
 
 const ID_BYTES = 16
+/** Every change of an app's document carries its name. */
+const appDocuments = new Memo<DocId>(1024)
 
 /** The id of a directory that begins at `path`; `n` directories known here began there before. */
 export function directoryId(crypto: Crypto, path: string, n: number): NodeId {
@@ -26,7 +29,7 @@ export function documentId(crypto: Crypto, node: NodeId, contentHash: Uint8Array
 
 /** The id of an app's document: nobody creates it, whoever knows its name has it. */
 export function appDocumentId(crypto: Crypto, name: string): DocId {
-  return parseDocId(derive(crypto, 'collab/1 app document', utf8(name)))
+  return appDocuments.get(name, () => parseDocId(derive(crypto, 'collab/1 app document', utf8(name))))
 }
 
 /** SHA-256 over parts that each carry their length, so that no two lists of parts are the same bytes. */

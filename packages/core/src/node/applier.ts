@@ -97,7 +97,7 @@ export class Applier {
     const voids: { entry: EntryHash; author: AuthorId; reason: string }[] = []
     this.#held = new Map(entries.map((entry) => [entry.hash, entry]))
     const todo = entries.map(({ hash }) => hash)
-    for (const hash of todo) {
+    for (const [at, hash] of todo.entries()) {
       const entry = await this.#entryOf(hash)
       if (entry === undefined) throw new MalformedError(`entry ${hash} is not held`)
       const cause = await this.#missingCause(entry.header)
@@ -107,7 +107,8 @@ export class Applier {
         continue
       }
       voids.push(...(await this.#applyEntry(batch, entry, texts)))
-      batch.delete('waiting', hash)
+      // What comes behind the new ones had waited.
+      if (at >= entries.length) batch.delete('waiting', hash)
       todo.push(...(this.#waiting.get(hash) ?? []))
       this.#waiting.delete(hash)
     }

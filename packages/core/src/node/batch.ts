@@ -1,44 +1,78 @@
 import type { KvOp, KvStore } from '../base/kv.js'
 import { prefixRange } from '../base/kv.js'
 
+/** What a key will have: its bytes, or how to make them; nothing when it is deleted. */
+type Write = Uint8Array | (() => Uint8Array) | undefined
+
 /** Writes gathered for one commit, readable before they are committed. */
 export class Batch {
   readonly #kv: KvStore
-  readonly #writes = new Map<string, KvOp>()
+  readonly #tables = new Map<string, Map<string, Write>>()
 
   constructor(kv: KvStore) {
     this.#kv = kv
   }
 
+  /** Table by table, which is how a store writes them fastest. */
   get ops(): readonly KvOp[] {
-    return [...this.#writes.values()]
+    const ops: KvOp[] = []
+    for (const [table, writes] of this.#tables) {
+      for (const [key, write] of writes) {
+        const value = bytesOf(write)
+        ops.push(value === undefined ? { table, key } : { table, key, value })
+      }
+    }
+    return ops
   }
 
   put(table: string, key: string, value: Uint8Array): void {
-    this.#writes.set(`${table}/${key}`, { table, key, value })
+    this.#writesOf(table).set(key, value)
+  }
+
+  /** As `put`, of a row that may change often before the commit: only its last value is made. */
+  putLater(table: string, key: string, value: () => Uint8Array): void {
+    this.#writesOf(table).set(key, value)
   }
 
   delete(table: string, key: string): void {
-    this.#writes.set(`${table}/${key}`, { table, key })
+    this.#writesOf(table).set(key, undefined)
+  }
+
+  /** Undoes a `put` of this batch, of a key that is not stored; false when there was none. */
+  takeBack(table: string, key: string): boolean {
+    return this.#tables.get(table)?.delete(key) ?? false
   }
 
   add(ops: readonly KvOp[]): void {
-    for (const op of ops) this.#writes.set(`${op.table}/${op.key}`, op)
+    for (const { table, key, value } of ops) this.#writesOf(table).set(key, value)
   }
 
   async get(table: string, key: string): Promise<Uint8Array | undefined> {
-    const written = this.#writes.get(`${table}/${key}`)
-    return written === undefined ? await this.#kv.get(table, key) : written.value
+    const writes = this.#tables.get(table)
+    return writes?.has(key) === true ? bytesOf(writes.get(key)) : await this.#kv.get(table, key)
   }
 
   /** Values of all keys that start with `prefix`, in key order. */
   async scan(table: string, prefix: string): Promise<readonly Uint8Array[]> {
     const rows = new Map(await this.#kv.scan(table, prefixRange(prefix)))
-    for (const op of this.#writes.values()) {
-      if (op.table !== table || !op.key.startsWith(prefix)) continue
-      if (op.value === undefined) rows.delete(op.key)
-      else rows.set(op.key, op.value)
+    for (const [key, write] of this.#tables.get(table) ?? []) {
+      if (!key.startsWith(prefix)) continue
+      const value = bytesOf(write)
+      if (value === undefined) rows.delete(key)
+      else rows.set(key, value)
     }
     return [...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value)
   }
+
+  #writesOf(table: string): Map<string, Write> {
+    const known = this.#tables.get(table)
+    if (known !== undefined) return known
+    const writes = new Map<string, Write>()
+    this.#tables.set(table, writes)
+    return writes
+  }
+}
+
+function bytesOf(write: Write): Uint8Array | undefined {
+  return typeof write === 'function' ? write() : write
 }

@@ -284,7 +284,7 @@ export class Documents {
 
   #putRow(batch: Batch, doc: DocId, row: DocRow): void {
     this.#rows.set(doc, row)
-    batch.put('doc', doc, encodeDocRow(row))
+    batch.putLater('doc', doc, () => encodeDocRow(row))
   }
 
   async #load(batch: Batch, doc: DocId): Promise<OpenDoc> {

@@ -30,8 +30,9 @@ export class Frontier {
   }
 
   advance(batch: Batch, hash: EntryHash, { author, seq, prev }: EntryHeader): void {
-    if (prev !== null) batch.delete(TABLE, prev)
-    batch.put(TABLE, hash, encodeCbor([idBytes(author), seq]))
+    // Of a run of entries only the last is written down.
+    if (prev !== null && !batch.takeBack(TABLE, prev)) batch.delete(TABLE, prev)
+    batch.putLater(TABLE, hash, () => encodeCbor([idBytes(author), seq]))
     this.#set(hash, prev, { author, seq })
   }
 

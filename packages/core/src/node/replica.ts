@@ -305,7 +305,8 @@ export class Replica {
       batch.add(staged.ops)
       for (const { author } of staged.forked) this.#forked.add(author)
       const applied = await this.#applier?.apply(batch, staged.accepted)
-      if (batch.ops.length > 0) await this.#init.kv.commit(batch.ops)
+      const { ops } = batch
+      if (ops.length > 0) await this.#init.kv.commit(ops)
       this.#init.log.adopt(staged)
       return await this.#outcome(batch, staged, applied)
     } catch (error) {
