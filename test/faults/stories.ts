@@ -51,7 +51,7 @@ export const STORIES: readonly Story[] = [
     files: { 'd/1.md': OLD },
     fresh: [NEW],
     places: [['d/1.md']],
-    run: (fs) => fs.placeMany(['d/1.md', 'd/2.md', 'e/3.md'].map((path) => ({ path: path as RelPath, bytes: bytes(NEW), executable: false })))
+    run: (fs) => fs.placeMany(['d/1.md', 'd/2.md', 'e/3.md'].map((path) => ({ path: path as RelPath, text: NEW, executable: false })))
   },
   { name: 'remove a file', files: { 'a.md': OLD }, fresh: [], places: [], run: (fs, seen = signatureAt(fs, 'a.md')) => fs.remove('a.md' as RelPath, { expect: seen }) },
   { name: 'move a file', files: { 'a.md': OLD }, fresh: [], places: [['a.md', 'n/b.md']], run: (fs, seen) => move(fs, 'a.md', 'n/b.md', seen), done: holds('n/b.md', OLD) },

@@ -97,18 +97,34 @@ export class Apply {
     return await this.#context.fs.replace(row.path, encodeText(live.text), { expect, hash: knownHash(subject), executable: row.executable })
   }
 
+  /** While one batch is placed, the one before it is concluded and the one after it intended. */
   async #placeAll(subjects: readonly Subject[]): Promise<void> {
     let done = 0
-    for (const batch of placeBatches(subjects)) {
-      const wanted = batch.flatMap((subject) => toWanted(subject, subject.live))
-      const above = rowsAbove(this.#context, wanted.map(({ row }) => row.path))
-      await this.#intend(wanted)
-      const items = wanted.map(({ row, live }) => ({ path: row.path, bytes: encodeText(live.text), executable: row.executable }))
-      const results = await this.#context.fs.placeMany(items)
-      await this.#conclude(wanted.map((item, at) => [item, results[at] ?? { kind: 'changed' }] as const), 'created', above)
-      done += batch.length
-      if (subjects.length > PLACE_FILES / 4) this.#context.emit('progress', { done, total: subjects.length, what: 'placing' })
+    let before: Promise<void> = Promise.resolve()
+    try {
+      for (const batch of placeBatches(subjects)) {
+        const wanted = batch.flatMap((subject) => toWanted(subject, subject.live))
+        const above = rowsAbove(this.#context, wanted.map(({ row }) => row.path))
+        await this.#intend(wanted)
+        const placed = this.#place(wanted)
+        await before
+        before = placed.then(async (results) => {
+          await this.#conclude(results, 'created', above)
+          done += batch.length
+          if (subjects.length > PLACE_FILES / 4) this.#context.emit('progress', { done, total: subjects.length, what: 'placing' })
+        })
+        // It is waited for with the next batch, or at the end.
+        before.catch(() => undefined)
+      }
+    } finally {
+      await before
     }
+  }
+
+  async #place(wanted: readonly Wanted[]): Promise<readonly (readonly [Wanted, ReplaceResult])[]> {
+    const items = wanted.map(({ row, live }) => ({ path: row.path, text: live.text, executable: row.executable }))
+    const results = await this.#context.fs.placeMany(items)
+    return wanted.map((item, at) => [item, results[at] ?? { kind: 'changed' }] as const)
   }
 
   /** Durable before the disk is touched, so that after a crash the file on disk is known for ours. */

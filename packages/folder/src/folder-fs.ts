@@ -104,7 +104,7 @@ export type ExecutableResult = { readonly kind: 'set'; readonly signature: Signa
 
 export interface PlaceItem {
   readonly path: RelPath
-  readonly bytes: Uint8Array
+  readonly text: string
   readonly executable: boolean
 }
 

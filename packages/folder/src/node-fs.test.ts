@@ -199,7 +199,7 @@ describe('writing to the disk', () => {
         await fs.move(path('real/a.md'), path('d/b.md'), { expect: signatureAt(fs, 'real/a.md') }),
         await fs.makeDirectory(path('d/sub')),
         await fs.removeDirectory(path('d')),
-        (await fs.placeMany([{ path: path('d/many.md'), bytes: bytes('ours'), executable: false }]))[0]
+        (await fs.placeMany([{ path: path('d/many.md'), text: 'ours', executable: false }]))[0]
       ]
       expect(results.map((result) => result?.kind)).toEqual(['blocked', 'blocked', 'blocked', 'blocked', 'blocked', 'blocked', 'blocked'])
       expect([readdirSync(outside), readFileSync(join(outside, 'a.md'), 'utf8')]).toEqual([['a.md'], 'theirs'])
@@ -260,7 +260,7 @@ describe('writing to the disk', () => {
     await using folder = await testFolder()
     const { fs, at } = folder
     writeFileSync(at('7.md'), 'mine')
-    const items = Array.from({ length: 300 }, (_, i) => ({ path: path(i === 7 ? '7.md' : `d${i % 10}/${i}.md`), bytes: bytes(`${i}`), executable: false }))
+    const items = Array.from({ length: 300 }, (_, i) => ({ path: path(i === 7 ? '7.md' : `d${i % 10}/${i}.md`), text: `${i}`, executable: false }))
     const results = await fs.placeMany(items)
     expect(results.filter((result) => result.kind === 'written')).toHaveLength(299)
     expect(results[7]).toEqual({ kind: 'exists' })

@@ -13,6 +13,7 @@ import type { IgnoreRules } from './ignore.js'
 import type { Marker } from './marker.js'
 import { MARKER_FILE, decodeMarker, encodeMarker } from './marker.js'
 import { placeMany } from './place-many.js'
+import { PlaceThread } from './place-thread.js'
 import { recover } from './recover.js'
 import type { RelPath } from './rel-path.js'
 import { CONTROL_DIRECTORY } from './rel-path.js'
@@ -119,6 +120,7 @@ class NodeFolderFs implements FolderFs {
   readonly #logger: Logger
   readonly #reader: StableReader
   readonly #exact: ExactNames
+  readonly #placing: PlaceThread
   readonly #watchers = new Set<Watcher>()
 
   constructor(context: DiskContext, probe: Probe, logger: Logger) {
@@ -128,6 +130,7 @@ class NodeFolderFs implements FolderFs {
     this.#context = context
     this.#logger = logger
     this.#exact = new ExactNames(context.root, context.clock)
+    this.#placing = new PlaceThread(context, logger.scope('place'))
     this.#reader = new StableReader(context.root, context.spelling, context.clock)
   }
 
@@ -172,7 +175,7 @@ class NodeFolderFs implements FolderFs {
   }
 
   placeMany(items: readonly PlaceItem[]) {
-    return placeMany(this.#context, items)
+    return this.#placing.isWorthIt(items) ? this.#placing.placeMany(items) : placeMany(this.#context, items)
   }
 
   remove(path: RelPath, options: Expected) {
@@ -270,7 +273,7 @@ class NodeFolderFs implements FolderFs {
     this.#context.held.stop()
     const watchers = [...this.#watchers]
     this.#watchers.clear()
-    await Promise.all(watchers.map((watcher) => watcher.stop()))
+    await Promise.all([...watchers.map((watcher) => watcher.stop()), this.#placing.stop()])
     forgetAnchors()
   }
 }

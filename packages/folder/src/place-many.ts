@@ -4,7 +4,8 @@ import { syncAndClose } from './durable.js'
 import type { PlaceItem, ReplaceResult } from './folder-fs.js'
 import type { RelPath } from './rel-path.js'
 import { parentOf } from './rel-path.js'
-import type { DiskContext, Temp } from './write.js'
+import { encodeText } from './text-content.js'
+import type { PlaceContext, Temp } from './write.js'
 import { blocked, dropTemp, modeOf, placeTemp, startTemp, syncParents, tempAnchor } from './write.js'
 
 /** Files written before the first of them is linked in: enough to keep the disk's queue full, few open descriptors. */
@@ -16,7 +17,7 @@ type Prepared = { readonly path: RelPath; readonly temp: Temp; readonly synced: 
  * Many new files: each batch is written and synced in parallel, then linked in; every directory is synced once, at the
  * end, so that all are durable when it resolves.
  */
-export async function placeMany(context: DiskContext, items: readonly PlaceItem[]): Promise<ReplaceResult[]> {
+export async function placeMany(context: PlaceContext, items: readonly PlaceItem[]): Promise<ReplaceResult[]> {
   try {
     using temps = tempAnchor(context.root)
     return await syncAll(context, items, await placeBatches(context, temps, items))
@@ -25,7 +26,7 @@ export async function placeMany(context: DiskContext, items: readonly PlaceItem[
   }
 }
 
-async function placeBatches(context: DiskContext, temps: Anchor, items: readonly PlaceItem[]): Promise<ReplaceResult[]> {
+async function placeBatches(context: PlaceContext, temps: Anchor, items: readonly PlaceItem[]): Promise<ReplaceResult[]> {
   const results: ReplaceResult[] = []
   let batch = prepare(context, temps, items.slice(0, BATCH_FILES))
   for (let at = 0; at < items.length; at += BATCH_FILES) {
@@ -36,10 +37,10 @@ async function placeBatches(context: DiskContext, temps: Anchor, items: readonly
   return results
 }
 
-function prepare(context: DiskContext, temps: Anchor, items: readonly PlaceItem[]): Prepared[] {
-  return items.map(({ path, bytes, executable }) => {
+function prepare(context: PlaceContext, temps: Anchor, items: readonly PlaceItem[]): Prepared[] {
+  return items.map(({ path, text, executable }) => {
     try {
-      const { temp, fd } = startTemp(context, temps, bytes, { mode: modeOf(context, undefined, executable) })
+      const { temp, fd } = startTemp(context, temps, encodeText(text), { mode: modeOf(context, undefined, executable) })
       const synced = syncAndClose(fd)
       synced.catch(() => undefined)
       return { path, temp, synced }
@@ -49,7 +50,7 @@ function prepare(context: DiskContext, temps: Anchor, items: readonly PlaceItem[
   })
 }
 
-async function place(context: DiskContext, temps: Anchor, prepared: Prepared): Promise<ReplaceResult> {
+async function place(context: PlaceContext, temps: Anchor, prepared: Prepared): Promise<ReplaceResult> {
   if ('error' in prepared) return blocked(prepared.error)
   try {
     await prepared.synced
@@ -63,7 +64,7 @@ async function place(context: DiskContext, temps: Anchor, prepared: Prepared): P
 }
 
 /** One path of each directory that got a file, and of the directories above it, stands for that directory. */
-async function syncAll(context: DiskContext, items: readonly PlaceItem[], results: ReplaceResult[]): Promise<ReplaceResult[]> {
+async function syncAll(context: PlaceContext, items: readonly PlaceItem[], results: ReplaceResult[]): Promise<ReplaceResult[]> {
   const directories = new Map<RelPath | '', RelPath>()
   items.forEach(({ path }, index) => {
     if (results[index]?.kind !== 'written') return

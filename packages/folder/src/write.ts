@@ -30,6 +30,9 @@ export interface DiskContext {
   readonly newFileMode: number
 }
 
+/** What placing a new file needs. */
+export type PlaceContext = Omit<DiskContext, 'held' | 'stuck'>
+
 /** Permissions without the set-user-id kind: what a peer wrote must not run as the owner. */
 const PERMISSIONS = 0o777n
 
@@ -67,7 +70,7 @@ async function placeFile(context: DiskContext, path: RelPath, content: Content, 
 }
 
 /** Links a temporary file in at a path where nothing was, making missing parents. */
-export function placeTemp(context: DiskContext, temps: Anchor, path: RelPath, temp: Temp): ReplaceResult {
+export function placeTemp(context: PlaceContext, temps: Anchor, path: RelPath, temp: Temp): ReplaceResult {
   const parents = context.spelling.names(path)
   const name = parents.pop() ?? ''
   using parent = openOrMake(context.root, parents)
@@ -209,7 +212,7 @@ export function settle(context: DiskContext, id: HeldId, note: TrashNote): boole
 }
 
 /** Resolves when the directory of each path, and the trash, are on the disk. */
-export async function syncParents(context: DiskContext, ...paths: readonly RelPath[]): Promise<void> {
+export async function syncParents(context: PlaceContext, ...paths: readonly RelPath[]): Promise<void> {
   const directories = paths.map((path) => () => openAnchor(context.root, context.spelling.names(path).slice(0, -1)))
   await Promise.all([...directories, () => context.trash.anchor()].map(syncOpened))
 }
@@ -286,7 +289,7 @@ async function writeTemp(context: DiskContext, bytes: Uint8Array, options: TempO
 }
 
 /** Writes the file and leaves it open, to be synced together with others. */
-export function startTemp(context: DiskContext, temps: Anchor, bytes: Uint8Array, options: TempOptions): { temp: Temp; fd: number } {
+export function startTemp(context: PlaceContext, temps: Anchor, bytes: Uint8Array, options: TempOptions): { temp: Temp; fd: number } {
   const id = options.id ?? context.trash.newId()
   const fd = writeNew(temps.entry(id), bytes)
   try {
@@ -300,7 +303,7 @@ export function startTemp(context: DiskContext, temps: Anchor, bytes: Uint8Array
   }
 }
 
-export function dropTemp(context: DiskContext, temp: Temp): void {
+export function dropTemp(context: PlaceContext, temp: Temp): void {
   if (temp.keep === true) return
   try {
     using temps = tempAnchor(context.root)
@@ -321,7 +324,7 @@ function giveTo(fd: number, { uid, gid }: { readonly uid: bigint; readonly gid: 
 }
 
 /** Permissions of the new file: those of `model` or of a new file, with the executable bit as asked. */
-export function modeOf(context: DiskContext, model: BigIntStats | undefined, executable: boolean): number {
+export function modeOf(context: PlaceContext, model: BigIntStats | undefined, executable: boolean): number {
   return withExecutable(model === undefined ? context.newFileMode : Number(model.mode & PERMISSIONS), executable)
 }
 
