@@ -99,7 +99,7 @@ export const STORIES: readonly Story[] = [
   }
 ]
 
-export const openAt = (root: string): Promise<FolderFs> => openFolder({ root, logger: silentLogger, clock: new VirtualClock() })
+export const openAt = (root: string): Promise<FolderFs> => openFolder({ root, logger: silentLogger, clock: new VirtualClock(), thread: false })
 
 export function prepare(root: string, story: Story): void {
   for (const [path, text] of Object.entries(story.files)) {

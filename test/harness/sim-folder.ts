@@ -93,7 +93,7 @@ export class SimFolder implements Disposable {
 
   async #begin(): Promise<void> {
     await this.peer.start()
-    const fs = await openFolder({ root: this.root, logger: silentLogger, clock: this.#clock })
+    const fs = await openFolder({ root: this.root, logger: silentLogger, clock: this.#clock, thread: false })
     Object.assign(fs, badWatcher(this.disk, this.#world.clock, this.#world.random, this.#watcher))
     const sync = new FolderSync({ workspace: this.peer.live, fs, clock: this.#clock, joinWaitMs: 500, scanIntervalMs: SCAN_MS })
     const faulty = this.#faulty

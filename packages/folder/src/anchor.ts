@@ -21,6 +21,16 @@ export function openAnchor(root: string, names: readonly string[]): Anchor {
   return process.platform === 'linux' ? openDescriptors(root, names) : openByName(root, names)
 }
 
+/** As `openAnchor`; undefined when the directory is not there, because somebody moved it for example. */
+export function openIfThere(root: string, names: readonly string[]): Anchor | undefined {
+  try {
+    return openAnchor(root, names)
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
 /** A directory that stays open for a moment, for the operations that follow on each other's heels. */
 interface Kept {
   readonly fd: number

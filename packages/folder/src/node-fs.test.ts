@@ -25,6 +25,7 @@ import { confirmAbsent } from './absence.js'
 import type { HeldChange } from './folder-fs.js'
 import { createIgnoreRules } from './ignore.js'
 import { openFolder } from './node-fs.js'
+import type { Signature } from './signature.js'
 import { eventually, path, readStable, signatureAt, testFolder } from './testing/disk-harness.js'
 
 const isAdministrator = process.getuid?.() === 0
@@ -165,6 +166,24 @@ describe('writing to the disk', () => {
     rmSync(at('a.md'))
     mkdirSync(at('a.md'))
     expect(await fs.replace(path('a.md'), bytes('remote'), options)).toEqual({ kind: 'changed' })
+    expect([readdirSync(at('.collab/temp')), readdirSync(at('.collab/trash')), existsSync(at('b.md'))]).toEqual([[], [], false])
+  })
+
+  it('[DISK34] looks again at a file whose directory is moved away while it is replaced, removed or moved', async () => {
+    await using folder = await testFolder()
+    const { fs, at } = folder
+    for (const [name, act] of Object.entries({
+      replaced: (expect) => fs.replace(path('d/a.md'), bytes('remote'), { expect, executable: false }),
+      removed: (expect) => fs.remove(path('d/a.md'), { expect }),
+      moved: (expect) => fs.move(path('d/a.md'), path('b.md'), { expect })
+    } satisfies Record<string, (expect: Signature) => Promise<{ readonly kind: string }>>)) {
+      mkdirSync(at('d'))
+      writeFileSync(at('d/a.md'), 'text')
+      const result = act(signatureAt(fs, 'd/a.md'))
+      renameSync(at('d'), at(name))
+      expect((await result).kind).toBe(name === 'moved' ? 'absent' : 'changed')
+      expect(readFileSync(at(`${name}/a.md`), 'utf8')).toBe('text')
+    }
     expect([readdirSync(at('.collab/temp')), readdirSync(at('.collab/trash')), existsSync(at('b.md'))]).toEqual([[], [], false])
   })
 

@@ -41,6 +41,8 @@ export interface OpenFolderInit {
   readonly root: string
   readonly logger: Logger
   readonly clock: Clock
+  /** Many new files at once are placed in a thread of its own. @default true */
+  readonly thread?: boolean
 }
 
 /**
@@ -49,14 +51,14 @@ export interface OpenFolderInit {
  * @throws {FolderMissingError} when there is no such directory
  * @throws {FolderUnusableError} when `.collab` cannot be made or is something else
  */
-export async function openFolder({ root, logger, clock }: OpenFolderInit): Promise<FolderFs> {
+export async function openFolder({ root, logger, clock, thread = true }: OpenFolderInit): Promise<FolderFs> {
   const real = realRoot(root)
   makeControlDirectories(real)
   const trash = new Trash(real, clock)
   const held = new HeldInodes({ trash, holders: new Holders(clock), clock, logger: logger.scope('held') })
   const probe = probeFileSystem(real, trash.newId())
   const context: DiskContext = { root: real, spelling: new Spelling(), clock, trash, held, stuck: new StuckPaths(logger.scope('disk')), newFileMode: probe.newFileMode }
-  return new NodeFolderFs(context, probe, logger)
+  return new NodeFolderFs(context, probe, { logger, thread })
 }
 
 function realRoot(root: string): string {
@@ -120,17 +122,17 @@ class NodeFolderFs implements FolderFs {
   readonly #logger: Logger
   readonly #reader: StableReader
   readonly #exact: ExactNames
-  readonly #placing: PlaceThread
+  readonly #placing: PlaceThread | undefined
   readonly #watchers = new Set<Watcher>()
 
-  constructor(context: DiskContext, probe: Probe, logger: Logger) {
+  constructor(context: DiskContext, probe: Probe, { logger, thread }: { readonly logger: Logger; readonly thread: boolean }) {
     this.root = context.root
     this.caseSensitive = probe.caseSensitive
     this.normalising = probe.normalising
     this.#context = context
     this.#logger = logger
     this.#exact = new ExactNames(context.root, context.clock)
-    this.#placing = new PlaceThread(context, logger.scope('place'))
+    this.#placing = thread ? new PlaceThread(context, logger.scope('place')) : undefined
     this.#reader = new StableReader(context.root, context.spelling, context.clock)
   }
 
@@ -175,7 +177,7 @@ class NodeFolderFs implements FolderFs {
   }
 
   placeMany(items: readonly PlaceItem[]) {
-    return this.#placing.isWorthIt(items) ? this.#placing.placeMany(items) : placeMany(this.#context, items)
+    return this.#placing?.isWorthIt(items) === true ? this.#placing.placeMany(items) : placeMany(this.#context, items)
   }
 
   remove(path: RelPath, options: Expected) {
@@ -273,7 +275,7 @@ class NodeFolderFs implements FolderFs {
     this.#context.held.stop()
     const watchers = [...this.#watchers]
     this.#watchers.clear()
-    await Promise.all([...watchers.map((watcher) => watcher.stop()), this.#placing.stop()])
+    await Promise.all([...watchers.map((watcher) => watcher.stop()), this.#placing?.stop()])
     forgetAnchors()
   }
 }

@@ -1,5 +1,5 @@
 import { closeSync, constants, fchmodSync, fstatSync, lstatSync, openSync, renameSync, rmdirSync, unlinkSync } from 'node:fs'
-import { errorCode, forgetAnchors, makeAnchor, openAnchor, parentFact } from './anchor.js'
+import { errorCode, forgetAnchors, makeAnchor, openAnchor, openIfThere, parentFact } from './anchor.js'
 import { lookAt, signatureOf } from './disk-fact.js'
 import { isOneName, linkNew, moveBack, syncDirectory } from './durable.js'
 import type {
@@ -40,7 +40,8 @@ export async function removeFile(context: DiskContext, path: RelPath, expected: 
 }
 
 function takeNamed(context: DiskContext, path: RelPath, id: string, expected: Expected): boolean {
-  using parent = openAnchor(context.root, context.spelling.names(path).slice(0, -1))
+  using parent = openIfThere(context.root, context.spelling.names(path).slice(0, -1))
+  if (parent === undefined) return false
   using trash = context.trash.anchor()
   return takeAside(parent.entry(context.spelling.names(path).at(-1) ?? ''), trash.entry(id), expected)
 }
@@ -80,7 +81,8 @@ function undoMove(context: DiskContext, id: string, note: TrashNote): void {
 function relink(context: DiskContext, from: RelPath, to: RelPath, id: string, expect: Signature): MoveResult {
   const fromNames = context.spelling.names(from)
   const toNames = context.spelling.names(to)
-  using source = openAnchor(context.root, fromNames.slice(0, -1))
+  using source = openIfThere(context.root, fromNames.slice(0, -1))
+  if (source === undefined) return { kind: 'absent' }
   using destination = makeAnchor(context.root, toNames.slice(0, -1))
   using trash = context.trash.anchor()
   const old = source.entry(fromNames.at(-1) ?? '')

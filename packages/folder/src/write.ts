@@ -2,7 +2,7 @@ import type { BigIntStats } from 'node:fs'
 import { closeSync, constants, fchmodSync, fchownSync, fstatSync, lstatSync, openSync, readFileSync, renameSync, unlinkSync } from 'node:fs'
 import type { Clock } from '@collab/core'
 import type { Anchor } from './anchor.js'
-import { diskReason, errorCode, makeAnchor, openAnchor } from './anchor.js'
+import { diskReason, errorCode, makeAnchor, openAnchor, openIfThere } from './anchor.js'
 import { partEntry } from './part-name.js'
 import { signatureOf } from './disk-fact.js'
 import { linkNew, moveBack, syncAndClose, syncDirectory, unlinkIfThere, writeNew } from './durable.js'
@@ -84,12 +84,7 @@ export function placeTemp(context: PlaceContext, temps: Anchor, path: RelPath, t
 }
 
 function openOrMake(root: string, names: readonly string[]): Anchor {
-  try {
-    return openAnchor(root, names)
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw error
-    return makeAnchor(root, names)
-  }
+  return openIfThere(root, names) ?? makeAnchor(root, names)
 }
 
 /**
@@ -162,7 +157,8 @@ async function prepareSwap(context: DiskContext, id: HeldId, note: TrashNote, co
 function exchange(context: DiskContext, path: RelPath, temp: Temp, id: HeldId, expected: Expected): ReplaceResult {
   const parents = context.spelling.names(path)
   const name = parents.pop() ?? ''
-  using parent = openAnchor(context.root, parents)
+  using parent = openIfThere(context.root, parents)
+  if (parent === undefined) return { kind: 'changed' }
   using trash = context.trash.anchor()
   using temps = tempAnchor(context.root)
   const target = parent.entry(name)

@@ -1,0 +1,39 @@
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { silentLogger, systemClock } from '@collab/core'
+import { openFolder } from '@collab/folder'
+import type { FolderFs } from '@collab/folder'
+import { describe, expect, it } from 'vitest'
+
+type Items = Parameters<FolderFs['placeMany']>[0]
+
+function items(count: number): Items {
+  return Array.from({ length: count }, (_, i) => ({ path: `d${i % 10}/é${i}.md`, text: `text ${i} ✓`, executable: i % 100 === 0 }) as Items[number])
+}
+
+describe('many new files at once', () => {
+  it.each([true, false])('[DISK35] are placed by the same rules in a thread and without one (thread: %s)', async (thread) => {
+    const root = mkdtempSync(join(tmpdir(), 'collab-place-'))
+    const fs = await openFolder({ root, logger: silentLogger, clock: systemClock, thread })
+    mkdirSync(join(root, 'd7'))
+    writeFileSync(join(root, 'd7/é7.md'), 'mine')
+    const [first, second] = await Promise.all([fs.placeMany(items(300)), fs.placeMany(items(310).slice(300))])
+    expect([...first, ...second].map(({ kind }) => kind)).toEqual(items(310).map((_, i) => (i === 7 ? 'exists' : 'written')))
+    expect(first.every((result, i) => result.kind !== 'written' || result.signature.ino === statSync(join(root, items(300)[i]?.path ?? ''), { bigint: true }).ino)).toBe(true)
+    expect(['d3/é123.md', 'd7/é7.md', 'd5/é305.md'].map((path) => readFileSync(join(root, path), 'utf8'))).toEqual(['text 123 ✓', 'mine', 'text 305 ✓'])
+    expect([statSync(join(root, 'd0/é100.md')).mode & 0o100, statSync(join(root, 'd1/é101.md')).mode & 0o111]).toEqual([0o100, 0])
+    expect(readdirSync(join(root, '.collab/temp'))).toEqual([])
+    await fs.close()
+    rmSync(root, { recursive: true })
+  })
+
+  it('[DISK35] are waited for when the folder is closed', async () => {
+    const root = mkdtempSync(join(tmpdir(), 'collab-place-'))
+    const fs = await openFolder({ root, logger: silentLogger, clock: systemClock })
+    const placing = fs.placeMany(items(300))
+    await fs.close()
+    expect((await placing).filter(({ kind }) => kind === 'written')).toHaveLength(300)
+    rmSync(root, { recursive: true })
+  })
+})
