@@ -4,7 +4,7 @@ import type { Clock, Crypto, DocId, KvStore, NodeId, TextState, Workspace, Works
 import type { SimNetwork } from './sim-network.js'
 
 /** What takes a thousand changes in use happens within a few here. */
-const PACE = { snapshotSteps: 6, pageSteps: 5 }
+const PACE = { snapshotSteps: 6, pageSteps: 5, segmentEntries: 4 }
 
 export interface SimPeerInit {
   readonly name: string

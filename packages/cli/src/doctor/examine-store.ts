@@ -9,7 +9,7 @@ import { fail, ok } from './finding.js'
 import type { Finding } from './finding.js'
 
 /** The tables that cannot be made anew from others. */
-const TABLES = ['header', 'body', 'chain', 'heads', 'meta', 'tree', 'doc', 'step', 'member', 'folder_base'] as const
+const TABLES = ['header', 'body', 'chain', 'heads', 'segment', 'place', 'meta', 'tree', 'doc', 'step', 'page', 'member', 'folder_base'] as const
 /** Rows in memory at once. */
 const PAGE = 512
 

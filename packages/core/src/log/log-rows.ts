@@ -1,14 +1,16 @@
 import { concat } from '../base/bytes.js'
 import { CborFields, decodeCbor, encodeCbor } from '../base/cbor.js'
+import type { Crypto } from '../base/crypto.js'
 import { StoreDamagedError } from '../base/errors.js'
 import { idBytes, parseAuthorId, parseEntryHash, type AuthorId, type EntryHash } from '../base/ids.js'
 import { type KvOp, type KvStore, prefixRange, sortableNumber } from '../base/kv.js'
 import { decodeHeader, decodeHeaderRow, encodeHeaderRow, type Entry, type EntryHeader } from './entry.js'
+import { SegmentRows } from './segment-rows.js'
 import { decodeHeads, encodeHeads, type Head } from './version-vector.js'
 
 /** hash -> signature and header. */
 const HEADER = 'header'
-/** hash -> encrypted body; apart from the header, so that a body may be pruned one day. */
+/** hash -> encrypted body, apart from the header: most questions are about headers. */
 const BODY = 'body'
 /** author/seq -> hash, or several on a fork. */
 const CHAIN = 'chain'
@@ -23,12 +25,17 @@ export interface AuthorState {
   readonly count: number
 }
 
-/** The rows of a log in a store: the only place that knows their form. */
+/**
+ * The rows of a log in a store: newer entries each in rows of its own, older ones in segments. A reader may run while
+ * entries are packed: rows are looked at first, so that what is gone from them is in a segment already.
+ */
 export class LogRows {
+  readonly segments: SegmentRows
   readonly #kv: KvStore
 
-  constructor(kv: KvStore) {
+  constructor(kv: KvStore, crypto: Crypto) {
     this.#kv = kv
+    this.segments = new SegmentRows(kv, crypto)
   }
 
   async authors(): Promise<Map<AuthorId, AuthorState>> {
@@ -37,39 +44,55 @@ export class LogRows {
   }
 
   async has(hash: EntryHash): Promise<boolean> {
-    return (await this.#kv.get(HEADER, hash)) !== undefined
+    return (await this.#kv.get(HEADER, hash)) !== undefined || (await this.segments.get(hash)) !== undefined
   }
 
   async header(hash: EntryHash): Promise<EntryHeader | undefined> {
     const row = await this.#kv.get(HEADER, hash)
-    return row === undefined ? undefined : decodeHeader(decodeHeaderRow(row).headerBytes)
+    return row === undefined ? (await this.segments.get(hash))?.header : decodeHeader(decodeHeaderRow(row).headerBytes)
   }
 
   /** Every header, those whose hash begins with `prefix`. */
   async headers(prefix: string): Promise<ReadonlyMap<EntryHash, EntryHeader>> {
     const rows = await this.#kv.scan(HEADER, prefixRange(prefix))
-    return new Map(rows.map(([hash, row]) => [parseEntryHash(hash), decodeHeader(decodeHeaderRow(row).headerBytes)]))
+    const packed = await this.segments.beginningWith(prefix)
+    return new Map([
+      ...rows.map(([hash, row]) => [parseEntryHash(hash), decodeHeader(decodeHeaderRow(row).headerBytes)] as const),
+      ...packed.map(({ hash, header }) => [hash, header] as const)
+    ])
   }
 
-  /** The entry, or undefined when it isn't held or its body was pruned. */
+  /** The entry, or undefined when it isn't held. */
   async entry(hash: EntryHash): Promise<Entry | undefined> {
     const row = await this.#kv.get(HEADER, hash)
     const body = row && (await this.#kv.get(BODY, hash))
-    if (row === undefined || body === undefined) return undefined
+    if (row === undefined || body === undefined) return await this.segments.get(hash)
     const { headerBytes, signature } = decodeHeaderRow(row)
     return { hash, header: decodeHeader(headerBytes), headerBytes, signature, body }
   }
 
   async at(author: AuthorId, seq: number): Promise<readonly EntryHash[]> {
-    const row = await this.#kv.get(CHAIN, chainKey(author, seq))
-    return row === undefined ? [] : decodeHashes(row)
+    return (await this.chain(author, seq, seq))[0] ?? []
   }
 
   /** The hashes at each seq of `from`..`to`, both included, as far as they are held. */
   async chain(author: AuthorId, from: number, to: number): Promise<readonly (readonly EntryHash[])[]> {
     const rows = await this.#kv.scan(CHAIN, { from: chainKey(author, from), to: chainKey(author, to + 1) })
-    const gap = rows.findIndex(([key], index) => key !== chainKey(author, from + index))
-    return (gap < 0 ? rows : rows.slice(0, gap)).map(([, value]) => decodeHashes(value))
+    // A row names all entries at its seq, those in segments too.
+    const hashes = new Map(rows.map(([key, value]) => [key, decodeHashes(value)]))
+    if (rows.length <= to - from) {
+      for (const { hash, header } of await this.segments.range(author, from, to)) {
+        const key = chainKey(author, header.seq)
+        if (!hashes.has(key)) hashes.set(key, [hash])
+      }
+    }
+    const found: (readonly EntryHash[])[] = []
+    for (let seq = from; seq <= to; seq++) {
+      const at = hashes.get(chainKey(author, seq))
+      if (at === undefined) break
+      found.push(at)
+    }
+    return found
   }
 }
 
@@ -77,6 +100,15 @@ export function entryOps(entry: Entry): readonly KvOp[] {
   return [
     { table: HEADER, key: entry.hash, value: encodeHeaderRow(entry) },
     { table: BODY, key: entry.hash, value: entry.body }
+  ]
+}
+
+/** What `entryOps` and `chainOp` wrote of an unforked entry that a segment holds. */
+export function removalOps({ hash, header }: Pick<Entry, 'hash' | 'header'>): readonly KvOp[] {
+  return [
+    { table: HEADER, key: hash },
+    { table: BODY, key: hash },
+    { table: CHAIN, key: chainKey(header.author, header.seq) }
   ]
 }
 

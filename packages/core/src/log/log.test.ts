@@ -72,11 +72,15 @@ const hashesOf = (entries: readonly Entry[]) => entries.map(entry => entry.hash)
 const reasonsOf = (staged: Staged) => staged.faults.map(fault => fault.reason)
 
 async function openLog(kv: KvStore = createMemoryStore()): Promise<{ log: Log; kv: KvStore; add: (entries: readonly Entry[]) => Promise<Staged> }> {
-  const log = await Log.open({ kv, crypto, workspace })
+  const log = await Log.open({ kv, crypto, workspace, packing: { segmentEntries: 2 } })
+  // Most entries are packed soon, and nothing that is checked here tells the difference.
   const add = async (entries: readonly Entry[]) => {
     const staged = await log.stage(entries)
     await kv.commit(staged.ops)
     log.adopt(staged)
+    const packed = await log.pack()
+    await kv.commit(packed.ops)
+    packed.settle(true)
     return staged
   }
   return { log, kv, add }

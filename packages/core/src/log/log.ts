@@ -1,8 +1,10 @@
 import type { Crypto } from '../base/crypto.js'
 import type { AuthorId, EntryHash, WorkspaceId } from '../base/ids.js'
-import type { KvStore } from '../base/kv.js'
+import type { KvOp, KvStore } from '../base/kv.js'
 import { type Entry, entryBytes, type EntryHeader } from './entry.js'
 import { type AuthorState, LogRows } from './log-rows.js'
+import { DEFAULT_PACKING, type Packed, Packing, type PackingPace } from './packing.js'
+import { placeOps, type Places } from './segment-rows.js'
 import { type Staged, Staging } from './staging.js'
 import { digestOf, hashesToCheck, missingFrom, type VersionVector, type Want } from './version-vector.js'
 
@@ -13,6 +15,8 @@ export interface LogInit {
   readonly kv: KvStore
   readonly crypto: Crypto
   readonly workspace: WorkspaceId
+  /** @default DEFAULT_PACKING */
+  readonly packing?: PackingPace | undefined
 }
 
 export interface StageOptions {
@@ -27,6 +31,15 @@ export interface ReadRange extends Want {
 
 /** Rows of a chain that are looked up at once. */
 const PAGE = 256
+/** Runs that are packed at once, at some 3 ms each: the next job, or the end of the process, waits for them. */
+const RUNS_AT_ONCE = 16
+
+/** Older entries that move together, and the rows that change. */
+export interface PackedRuns {
+  readonly ops: readonly KvOp[]
+  /** To be called once `ops` were committed, or could not be. */
+  readonly settle: (isStored: boolean) => void
+}
 
 /**
  * The signed logs of all authors of one workspace, in a store. Invariant: of every branch that the vector names,
@@ -42,6 +55,9 @@ export class Log {
   #authors: ReadonlyMap<AuthorId, AuthorState>
   #vector: VersionVector
   #digest: string | undefined
+  readonly #packing: Packing
+  /** Authors whose log grew since it was last looked at for packing. */
+  readonly #grown = new Set<AuthorId>()
   readonly #staged = new WeakMap<Staged, { base: ReadonlyMap<AuthorId, AuthorState>; authors: ReadonlyMap<AuthorId, AuthorState> }>()
   /** The newest branch that was walked through a fork: a reader comes back for its next page. */
   #walked: { head: EntryHash; hashes: Map<number, EntryHash>; lowest: EntryHeader } | undefined
@@ -50,13 +66,14 @@ export class Log {
     this.#crypto = init.crypto
     this.#workspace = init.workspace
     this.#rows = rows
+    this.#packing = new Packing(rows, init.packing ?? DEFAULT_PACKING)
     this.#authors = authors
     this.#vector = vectorOf(authors)
   }
 
   /** Reads one row per author, whatever the number of entries. */
   static async open(init: LogInit): Promise<Log> {
-    const rows = new LogRows(init.kv)
+    const rows = new LogRows(init.kv, init.crypto)
     return new Log(init, rows, await rows.authors())
   }
 
@@ -105,8 +122,34 @@ export class Log {
     this.#staged.delete(staged)
     if (change.authors.size === 0) return
     this.#authors = new Map([...this.#authors, ...change.authors])
+    for (const author of change.authors.keys()) this.#grown.add(author)
     this.#vector = vectorOf(this.#authors)
     this.#digest = undefined
+  }
+
+  /**
+   * Moves older entries of the logs that grew, at rest of all logs, into fewer rows. Nothing has changed before `ops` are
+   * committed; call while no batch is staged.
+   */
+  async pack({ atRest = false } = {}): Promise<PackedRuns> {
+    if (atRest) for (const author of this.#authors.keys()) this.#grown.add(author)
+    const runs: Packed[] = []
+    const places: Places = new Map()
+    for (const author of this.#grown) {
+      const state = this.#authors.get(author)
+      while (runs.length < RUNS_AT_ONCE) {
+        const run = state && (await this.#packing.pack(author, state, places))
+        if (run === undefined) {
+          this.#grown.delete(author)
+          break
+        }
+        runs.push(run)
+      }
+    }
+    const settle = (isStored: boolean): void => {
+      if (!isStored) for (const run of runs.toReversed()) this.#packing.undo(run)
+    }
+    return { ops: [...runs.flatMap(({ ops }) => ops), ...placeOps(places)], settle }
   }
 
   async has(hash: EntryHash): Promise<boolean> {

@@ -1,15 +1,17 @@
 import type { AuthorId, DocId, EntryHash } from '../base/ids.js'
+import { DEFAULT_PACKING } from '../log/packing.js'
+import type { PackingPace } from '../log/packing.js'
 import type { Cause, Past } from './past.js'
 
-/** How a document's history is kept short; small numbers are for tests. */
-export interface Pace {
+/** When history is put together; small numbers are for tests. */
+export interface Pace extends PackingPace {
   /** Steps that are applied one by one at opening before a snapshot is made. @default 1024: about 80 ms */
   readonly snapshotSteps: number
   /** Steps in one row, once there are so many. @default 256: about 10 KB */
   readonly pageSteps: number
 }
 
-export const DEFAULT_PACE: Pace = { snapshotSteps: 1024, pageSteps: 256 }
+export const DEFAULT_PACE: Pace = { snapshotSteps: 1024, pageSteps: 256, ...DEFAULT_PACKING }
 
 /** Where a change stands in the log. */
 export interface Provenance {

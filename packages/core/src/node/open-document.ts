@@ -35,7 +35,7 @@ export interface OpenDocumentOptions {
   readonly origin?: unknown
   /**
    * An edit after a pause is saved and sent at once; what follows within this time, in milliseconds, together. Each
-   * time costs about a kilobyte in the store of every peer, for ever.
+   * time costs about 400 bytes in the store of every peer, for ever.
    *
    * @default 100
    */

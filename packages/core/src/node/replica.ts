@@ -8,7 +8,7 @@ import type { Change } from '../log/change.js'
 import type { UpdatingChange } from '../doc/gate.js'
 import type { UnitRun } from '../doc/y-document.js'
 import type { Entry } from '../log/entry.js'
-import type { Log, Staged } from '../log/log.js'
+import type { Log, PackedRuns, Staged } from '../log/log.js'
 import { attribute } from './attribution.js'
 import type { AuthoredRange } from './attribution.js'
 import { Applier } from './applier.js'
@@ -228,7 +228,7 @@ export class Replica {
 
   async releaseMemory(): Promise<void> {
     await this.#turns.run(async () => {
-      await this.#keepSnapshots({ atRest: true })
+      await this.#tidy({ atRest: true })
       this.#applier?.documents.forget()
       this.#bodies?.forget()
     })
@@ -237,7 +237,7 @@ export class Replica {
   /** Marks the store as cleanly stopped; nothing may follow. */
   async close(): Promise<void> {
     await this.#turns.run(async () => {
-      await this.#keepSnapshots({ atRest: true })
+      await this.#tidy({ atRest: true })
       if (this.#failed === undefined) await this.#init.kv.commit([identityRow({ ...this.#identity, clean: true })])
       this.#failed ??= new CollabError('ClosedError', 'the workspace is closed')
     })
@@ -247,25 +247,31 @@ export class Replica {
     return await this.#turns.run(async () => {
       if (this.#failed !== undefined) throw this.#failed
       const result = await job(new Batch(this.#init.kv))
-      await this.#keepSnapshots()
+      await this.#tidy()
       this.#applier?.documents.trim()
       return result
     })
   }
 
-  /** A cache, which the next opening can do without: what keeps it from being made or stored is told where it matters. */
-  async #keepSnapshots({ atRest = false } = {}): Promise<void> {
-    if (this.#applier === undefined || this.#failed !== undefined) return
-    const { documents } = this.#applier
+  /**
+   * Puts history together: snapshots, and older entries in fewer rows. Nobody needs it done: what keeps it from being made
+   * or stored is told where it matters, and it is tried again.
+   */
+  async #tidy({ atRest = false } = {}): Promise<void> {
+    if (this.#failed !== undefined) return
+    const documents = this.#applier?.documents
+    let packed: PackedRuns | undefined
     let stored = false
     try {
-      const ops = await documents.dueSnapshots(new Batch(this.#init.kv), { atRest })
-      if (ops.length > 0) await this.#init.kv.commit(ops)
+      const snapshots = (await documents?.dueSnapshots(new Batch(this.#init.kv), { atRest })) ?? []
+      packed = await this.#init.log.pack({ atRest })
+      if (snapshots.length + packed.ops.length > 0) await this.#init.kv.commit([...snapshots, ...packed.ops])
       stored = true
     } catch {
       // The next edit meets the same store, the next opening the same rows.
     }
-    documents.settleSnapshots({ stored })
+    documents?.settleSnapshots({ stored })
+    packed?.settle(stored)
   }
 
   /** Writes down what `changes` are, without applying it: whatever fails here leaves the replica as it was. */

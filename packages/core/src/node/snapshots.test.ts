@@ -14,7 +14,7 @@ import { decodePage, encodePage } from './step-pages.js'
 import type { StepRow } from './step-row.js'
 import { crypto, deliver, LooseAuthor, newFile, TestReplica } from './test-replicas.js'
 
-const NEVER: Pace = { snapshotSteps: Infinity, pageSteps: Infinity }
+const NEVER: Pace = { snapshotSteps: Infinity, pageSteps: Infinity, segmentEntries: Infinity }
 const BOARD = appDocumentId(crypto, 'board')
 /** Alike enough to become one where they meet. */
 const TEXTS = ['one\ntwo\nthree\n', 'one\nthree\nfour\n'] as const
@@ -179,7 +179,7 @@ describe('snapshots', () => {
   })
 
   it('[CKPT2] keep opening short however long a document is, also after a crash', async () => {
-    const test = await TestReplica.open(systemClock, { snapshotSteps: 16, pageSteps: 8 })
+    const test = await TestReplica.open(systemClock, { snapshotSteps: 16, pageSteps: 8, segmentEntries: Infinity })
     const [file] = FILES
     if (file === undefined) throw new Error('no file')
     await test.replica.edit([{ type: 'create-file', path: 'a.md', text: TEXTS[0], executable: false }])

@@ -26,9 +26,9 @@ export const crypto: Crypto = nodeCrypto
 export const keys = keysFromWriteKey(crypto, new Uint8Array(32).fill(9))
 
 /** What a store holds of a log and of what was applied. */
-const TABLES = ['header', 'body', 'chain', 'heads', 'meta', 'waiting', 'frontier', 'tree', 'touch', 'member', 'void', 'past', 'doc', 'step', 'page', 'snapshot', 'app']
+const TABLES = ['header', 'body', 'chain', 'heads', 'segment', 'place', 'meta', 'waiting', 'frontier', 'tree', 'touch', 'member', 'void', 'past', 'doc', 'step', 'page', 'snapshot', 'app']
 /** Everything that takes many changes in use happens within a few in a test. */
-const PACE: Pace = { snapshotSteps: 3, pageSteps: 4 }
+const PACE: Pace = { snapshotSteps: 3, pageSteps: 4, segmentEntries: 3 }
 
 /** One replica over a store in memory. */
 export class TestReplica {
@@ -70,7 +70,7 @@ export class TestReplica {
   /** Reads everything back from the store. */
   async reopen(): Promise<void> {
     const { kv } = this
-    this.#log = await Log.open({ kv, crypto, workspace: keys.id })
+    this.#log = await Log.open({ kv, crypto, workspace: keys.id, packing: this.#pace })
     const identity = { author: this.#author, peerSeed: new Uint8Array(32), session: 1, clean: false, machine: 'test' }
     this.#replica = await Replica.open({ kv, log: this.#log, crypto, clock: this.#clock, keys, identity, name: 'test', pace: this.#pace })
   }

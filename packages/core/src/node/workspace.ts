@@ -36,7 +36,7 @@ export interface WorkspaceInit {
   readonly continuous?: (session: number) => boolean
   /** Makes the transport; none for a workspace without a network. */
   readonly transport?: (peerSeed: Uint8Array, handlers: TransportHandlers) => Transport
-  /** When the history of a document is put together so that it opens fast. @default every 1,024 changes */
+  /** When history is put together so that it is small and opens fast. @default DEFAULT_PACE */
   readonly pace?: Pace
   /** Bandwidth of pictures and other large files. @default no limits */
   readonly blobLimits?: BlobLimits
@@ -60,7 +60,7 @@ export async function openWorkspace(init: WorkspaceInit): Promise<Workspace> {
   const continuous = init.continuous?.(last?.session ?? 0) ?? true
   const identity = nextIdentity(crypto, last, { machine: init.machine, continuous })
   await store.commit([identityRow(identity)])
-  const log = await Log.open({ kv: store, crypto, workspace: keys.id })
+  const log = await Log.open({ kv: store, crypto, workspace: keys.id, packing: init.pace })
   const replica = await Replica.open({ kv: store, log, crypto, clock, keys, identity, name: init.name, pace: init.pace })
   const events = new Emitter<WorkspaceEvents>((error) => logger.warn('a listener failed', { reason: errorMessage(error) }))
   const blobs = new BlobDriver({

@@ -14,7 +14,7 @@ export interface SqliteStoreInit {
 
 /**
  * Of the tables here and of what is in them; a store with a higher one was written by a newer program. Version 2 has
- * steps in pages, which a program of version 1 would not miss.
+ * steps in pages and entries in segments, which a program of version 1 would not miss.
  */
 const SCHEMA_VERSION = 2
 /** A process that is just ending lets go within this; another one is refused after it. */
