@@ -5,8 +5,9 @@ import { MAX_CLIENTS_PER_DOC } from '../base/limits.js'
 import type { AppChange, DerivedChange, ImportChange, UpdateChange } from '../log/change.js'
 import { authorClient, IMPORT_END } from './client-id.js'
 import { expectedClient } from './derived.js'
+import { integrationOrder } from './integration-order.js'
 import { appDocumentId } from './node-id.js'
-import { decodeUpdate, type Struct, type DecodedUpdate, type UnitId } from './update-codec.js'
+import { decodeUpdate, type DecodedUpdate } from './update-codec.js'
 
 /** What the causal past of a change holds of its document. */
 export interface Knowledge {
@@ -127,47 +128,5 @@ function pastFault(update: DecodedUpdate, ranges: readonly ClockRange[], past: K
   const endOf = (client: number) => Math.max(ends.get(client) ?? 0, past.clockOf(client))
   const deletesUnseen = update.deletes.some(({ client, from, length }) => from + length > endOf(client))
   if (deletesUnseen) return 'The update deletes text that it cannot have seen.'
-  return canIntegrate(update.structs, past) ? undefined : 'The update refers to text that it cannot have seen.'
-}
-
-/**
- * Whether every struct finds its neighbours in the past or among structs placed before it: the walk that Yjs does,
- * so a circle or a gap shows here and not as an update that waits for ever. Looks at each struct twice at most.
- */
-function canIntegrate(structs: readonly Struct[], past: Knowledge): boolean {
-  const queues = new Map<number, { readonly structs: Struct[]; next: number; clock: number }>()
-  for (const struct of structs) {
-    const queue = queues.get(struct.client)
-    if (queue === undefined) queues.set(struct.client, { structs: [struct], next: 0, clock: past.clockOf(struct.client) })
-    else queue.structs.push(struct)
-  }
-  const missing = (struct: Struct) => missingClient(struct, (client) => queues.get(client)?.clock ?? past.clockOf(client))
-  for (const start of queues.values()) {
-    const waiting: Struct[] = []
-    for (;;) {
-      const struct = waiting.pop() ?? start.structs[start.next++]
-      if (struct === undefined) break
-      const needed = missing(struct)
-      if (needed === undefined) {
-        const queue = queues.get(struct.client)
-        if (queue !== undefined) queue.clock = Math.max(queue.clock, struct.clock + struct.length)
-        continue
-      }
-      const source = queues.get(needed)
-      const before = source?.structs[source.next]
-      if (source === undefined || before === undefined) return false
-      source.next++
-      waiting.push(struct, before)
-    }
-  }
-  return true
-}
-
-/** The client of a neighbour or parent that is not there yet; of its own client, a struct may only name earlier units. */
-function missingClient(struct: Struct, clockOf: (client: number) => number): number | undefined {
-  const isMissing = (unit: UnitId | undefined): unit is UnitId =>
-    unit !== undefined && unit.clock >= (unit.client === struct.client ? struct.clock : clockOf(unit.client))
-  if (isMissing(struct.origin)) return struct.origin.client
-  if (isMissing(struct.rightOrigin)) return struct.rightOrigin.client
-  return typeof struct.parent === 'object' && isMissing(struct.parent) ? struct.parent.client : undefined
+  return integrationOrder(update.structs, (client) => past.clockOf(client)) !== undefined ? undefined : 'The update refers to text that it cannot have seen.'
 }

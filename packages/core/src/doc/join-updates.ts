@@ -1,4 +1,6 @@
+import { integrationOrder } from './integration-order.js'
 import type { DecodedUpdate, DeleteRange, Struct, UnitId } from './update-codec.js'
+import { cutValues } from './update-content.js'
 
 /** About what a struct takes beside its content. */
 const STRUCT_BYTES = 24
@@ -36,13 +38,19 @@ function isSame(a: UnitId | undefined, b: UnitId | undefined): boolean {
   return a?.client === b?.client && a?.clock === b?.clock
 }
 
-/** Cuts what one client made into updates of about `maxBytes`, each on top of the ones before it; deletions come last. */
+/**
+ * Cuts an update into updates of about `maxBytes`, each on top of the ones before it; deletions come last. A single
+ * value may be larger. What fits is left as it is.
+ */
 export function cutUpdate({ structs, deletes }: DecodedUpdate, maxBytes: number): readonly DecodedUpdate[] {
+  if (structs.reduce((sum, struct) => sum + sizeOf(struct), 0) <= maxBytes) return [{ structs, deletes }]
   const parts: DecodedUpdate[] = []
   let part: Struct[] = []
   let bytes = 0
-  for (const struct of structs.flatMap((long) => cutText(long, Math.floor(maxBytes / BYTES_PER_UNIT)))) {
-    const size = STRUCT_BYTES + (struct.content?.length ?? (struct.text ?? '').length * BYTES_PER_UNIT)
+  const starts = new Map(structs.toReversed().map(({ client, clock }) => [client, clock]))
+  const ordered = integrationOrder(structs, (client) => starts.get(client) ?? Infinity) ?? structs
+  for (const struct of ordered.flatMap((long) => cutStruct(long, maxBytes))) {
+    const size = sizeOf(struct)
     if (part.length > 0 && bytes + size > maxBytes) {
       parts.push({ structs: part, deletes: [] })
       part = []
@@ -54,18 +62,41 @@ export function cutUpdate({ structs, deletes }: DecodedUpdate, maxBytes: number)
   return [...parts, { structs: part, deletes }]
 }
 
-function cutText(struct: Struct, maxUnits: number): readonly Struct[] {
-  const pieces: Struct[] = []
-  let rest = struct
-  while (rest.kind === 'string' && rest.text !== undefined && rest.text.length > maxUnits) {
-    const at = rest.text.slice(0, maxUnits).isWellFormed() ? maxUnits : maxUnits - 1
-    pieces.push({ ...rest, text: rest.text.slice(0, at), length: at })
-    const clock = rest.clock + at
-    // A struct with a neighbour says no parent.
-    const { client, kind, rightOrigin } = rest
-    rest = { client, kind, clock, text: rest.text.slice(at), length: rest.length - at, origin: { client, clock: clock - 1 }, ...(rightOrigin && { rightOrigin }) }
+function sizeOf({ content, text = '' }: Struct): number {
+  return STRUCT_BYTES + (content?.length ?? text.length * BYTES_PER_UNIT)
+}
+
+/** Text, and values that were put into a list together, can be cut between two units. */
+function cutStruct(struct: Struct, maxBytes: number): readonly Struct[] {
+  if (sizeOf(struct) <= maxBytes) return [struct]
+  const { kind, text, content } = struct
+  if (kind === 'string' && text !== undefined) return inARow(struct, cutText(text, Math.floor(maxBytes / BYTES_PER_UNIT)))
+  if ((kind === 'any' || kind === 'json') && content !== undefined) return inARow(struct, cutValues(content, kind, maxBytes))
+  return [struct]
+}
+
+function cutText(text: string, maxUnits: number): readonly Pick<Struct, 'text' | 'length'>[] {
+  const pieces: Pick<Struct, 'text' | 'length'>[] = []
+  for (let at = 0; at < text.length; ) {
+    const piece = text.slice(at, at + maxUnits)
+    const whole = piece.isWellFormed() ? piece : piece.slice(0, -1)
+    pieces.push({ text: whole, length: whole.length })
+    at += whole.length
   }
-  return [...pieces, rest]
+  return pieces
+}
+
+/** The struct in pieces, each behind the one before it. */
+function inARow(struct: Struct, pieces: readonly Pick<Struct, 'text' | 'content' | 'length'>[]): readonly Struct[] {
+  const { client, kind, rightOrigin } = struct
+  let clock = struct.clock
+  return pieces.map((piece, index) => {
+    const at = clock
+    clock += piece.length
+    if (index === 0) return { ...struct, ...piece }
+    // A struct with a neighbour says no parent.
+    return { client, kind, clock: at, ...piece, origin: { client, clock: at - 1 }, ...(rightOrigin && { rightOrigin }) }
+  })
 }
 
 /** What of `ranges` no range of `known` covers. */

@@ -1,5 +1,5 @@
 import { MalformedError } from '../base/errors.js'
-import type { UpdateReader } from './update-bytes.js'
+import { UpdateReader, UpdateWriter } from './update-bytes.js'
 
 /** The number that Yjs gives to each kind of content. */
 export const CONTENT_KINDS = { deleted: 1, json: 2, binary: 3, string: 4, embed: 5, format: 6, type: 7, any: 8, doc: 9 } as const
@@ -66,6 +66,34 @@ export function skipContent(reader: UpdateReader, kind: Exclude<ContentKind, 'de
       skipDocOptions(reader)
       return 1
   }
+}
+
+/** A list of values in pieces of at most `maxBytes`, a single larger value left whole. */
+export function cutValues(content: Uint8Array, kind: 'any' | 'json', maxBytes: number): readonly { readonly content: Uint8Array; readonly length: number }[] {
+  const reader = new UpdateReader(content)
+  const pieces: { content: Uint8Array; length: number }[] = []
+  let values: Uint8Array[] = []
+  let bytes = 0
+  const end = (): void => {
+    if (values.length === 0) return
+    const writer = new UpdateWriter()
+    writer.uint(values.length)
+    for (const value of values) writer.raw(value)
+    pieces.push({ content: writer.bytes(), length: values.length })
+    values = []
+    bytes = 0
+  }
+  for (let left = reader.length(reader.remaining); left > 0; left--) {
+    const from = reader.position
+    if (kind === 'any') skipAny(reader, 0)
+    else reader.text()
+    const value = reader.since(from)
+    if (bytes + value.length > maxBytes) end()
+    values.push(value)
+    bytes += value.length
+  }
+  end()
+  return pieces
 }
 
 /** A key that sets an object's prototype when it is copied is nobody's. */

@@ -4,18 +4,18 @@ import type { Crypto } from '../base/crypto.js'
 import { CollabError, NotPermittedError, RefusedChangeError, errorMessage } from '../base/errors.js'
 import { Emitter } from '../base/events.js'
 import type { AuthorId, DocId } from '../base/ids.js'
-import { TARGET_BODY_BYTES } from '../base/limits.js'
 import { IMPORT_END } from '../doc/client-id.js'
 import { leaseClient, randomClient } from '../doc/client-lease.js'
 import type { ClientLease } from '../doc/client-lease.js'
 import type { UpdatingChange } from '../doc/gate.js'
-import { cutUpdate, joinUpdates } from '../doc/join-updates.js'
-import { decodeUpdate, encodeUpdate } from '../doc/update-codec.js'
+import { joinUpdates } from '../doc/join-updates.js'
+import { decodeUpdate } from '../doc/update-codec.js'
 import type { ShownType } from '../doc/y-document.js'
 import type { DecodedUpdate } from '../doc/update-codec.js'
 import { applyAll, madeMeanwhile, ownContent, shownUnits } from '../doc/y-document.js'
 import type { AuthoredRange } from './attribution.js'
 import type { DocUpdates } from './document-types.js'
+import { liveChanges } from './live-changes.js'
 import type { LiveSource, Outcome, Replica } from './replica.js'
 
 /** So much is not kept waiting for more. */
@@ -79,6 +79,7 @@ export class LiveDocument implements LiveSource {
   #lastSave = -Infinity
   #cancelTimer: (() => void) | undefined
   #state: 'opening' | 'open' | 'closed' | 'failed' = 'opening'
+  #error: Error | undefined
 
   constructor(init: LiveDocumentInit) {
     this.#init = init
@@ -120,9 +121,11 @@ export class LiveDocument implements LiveSource {
   async save(): Promise<void> {
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
-    if (this.#state === 'failed') throw new CollabError('NotSavedError', 'this document failed before; open it again to go on')
+    this.#checkNotFailed()
     if (this.isSaved || this.#state !== 'open') return
     await this.#save()
+    // What was taken before may have failed meanwhile.
+    this.#checkNotFailed()
   }
 
   /** Saves what is left and lets go of the Y.Doc. */
@@ -146,7 +149,7 @@ export class LiveDocument implements LiveSource {
     this.#unsaved = []
     this.#unsavedBytes = 0
     this.#taken++
-    return this.#changesOf(update)
+    return liveChanges(update, { ...this.#init, lease: this.#lease, leaseOf: (client) => this.#leaseOf(client) })
   }
 
   changeAuthor(author: AuthorId): void {
@@ -172,6 +175,11 @@ export class LiveDocument implements LiveSource {
     } catch (error) {
       this.#fail(error)
     }
+  }
+
+  #checkNotFailed(): void {
+    if (this.#state !== 'failed') return
+    throw new CollabError('NotSavedError', 'this document failed before; open it again to go on', { cause: this.#error })
   }
 
   #begin(held: DocUpdates): void {
@@ -242,11 +250,12 @@ export class LiveDocument implements LiveSource {
     const isMuch = this.#unsavedBytes > MAX_WAITING_BYTES
     if (this.#cancelTimer !== undefined && !isMuch) return
     this.#cancelTimer?.()
-    const wait = isMuch ? 0 : Math.max(0, this.#lastSave + coalesceMs - clock.monotonic())
-    this.#cancelTimer = clock.after(wait, () => {
+    const wait = isMuch ? 0 : this.#lastSave + coalesceMs - clock.monotonic()
+    const save = (): void => {
       this.#cancelTimer = undefined
       void this.#save().catch(() => undefined)
-    })
+    }
+    this.#cancelTimer = wait > 0 ? clock.after(wait, save) : soon(save)
   }
 
   async #save(): Promise<void> {
@@ -270,31 +279,10 @@ export class LiveDocument implements LiveSource {
     }
   }
 
-  /** An existing history first, then what is typed here on top of it. */
-  #changesOf({ structs, deletes }: DecodedUpdate): readonly UpdatingChange[] {
-    const history = structs.filter(({ client }) => client < IMPORT_END)
-    const own = structs.filter(({ client }) => client === this.#lease.client)
-    const former = Map.groupBy(
-      structs.filter(({ client }) => client >= IMPORT_END && client !== this.#lease.client),
-      ({ client }) => client
-    )
-    const changes: UpdatingChange[] = history.length === 0 ? [] : [this.#change(null, { structs: history, deletes: [] })]
-    for (const [client, parts] of former) changes.push(this.#change(this.#leaseOf(client)?.nonce ?? null, { structs: parts, deletes: [] }))
-    if (own.length === 0 && deletes.length === 0) return changes
-    return [...changes, ...cutUpdate({ structs: own, deletes }, TARGET_BODY_BYTES).map((part) => this.#change(this.#lease.nonce, part))]
-  }
-
   /** The lease of this author under which the Y.Doc wrote as `client`. */
   #leaseOf(client: number): ClientLease | undefined {
     if (client === this.#lease.client) return this.#lease
     return formerLeases.get(this.y)?.find((lease) => lease.client === client && lease.author === this.#lease.author && lease.doc === this.doc)
-  }
-
-  #change(nonce: number | null, decoded: DecodedUpdate): UpdatingChange {
-    const { doc, name } = this.#init
-    const update = encodeUpdate(decoded)
-    if (name !== undefined) return { kind: 'app', doc, name, nonce, update }
-    return nonce === null ? { kind: 'import', doc, update } : { kind: 'update', doc, nonce, update }
   }
 
   #apply({ count, updates }: DocUpdates): void {
@@ -312,8 +300,9 @@ export class LiveDocument implements LiveSource {
 
   #fail(error: unknown): void {
     if (this.#state !== 'open') return
+    this.#error = error instanceof Error ? error : new Error(String(error))
     this.#end('failed')
-    this.#events.emit('error', error instanceof Error ? error : new Error(String(error)))
+    this.#events.emit('error', this.#error)
   }
 
   #end(state: 'closed' | 'failed'): void {
@@ -330,6 +319,15 @@ export class LiveDocument implements LiveSource {
     this.y.off('destroy', this.#onDestroy)
     attached.delete(this.y)
   }
+}
+
+/** Calls `run` once the code that is running is done: a timer, even of 0, takes a millisecond or more. */
+function soon(run: () => void): () => void {
+  let isCancelled = false
+  queueMicrotask(() => {
+    if (!isCancelled) run()
+  })
+  return () => (isCancelled = true)
 }
 
 /** Why a Y.Doc, which cannot be built anew in place, has to be opened again. */
