@@ -9,7 +9,7 @@ import type { FolderContext } from './folder-context.js'
 import type { ReplaceResult } from './folder-fs.js'
 import { isPut } from './plan.js'
 import type { PutStep } from './plan.js'
-import { BLOCKED_RETRY_MS, makeDirectory, moveInto, noteBlocked, removeDirectory } from './put-directory.js'
+import { BLOCKED_RETRY_MS, makeDirectories, moveInto, noteBlocked, removeDirectory } from './put-directory.js'
 import { localEditName } from './read-only.js'
 import type { RelPath } from './rel-path.js'
 import { nameOf, parentOf } from './rel-path.js'
@@ -50,6 +50,7 @@ export class Apply {
       const group = (steps.get(step) ?? []).filter(({ step }) => isPut(step)).sort((a, b) => (a.path < b.path ? -1 : 1))
       if (group.length === 0) continue
       if (step === 'write' || step === 'place') await this.#putContent(group, step)
+      else if (step === 'make-directory') await makeDirectories(this.#context, group)
       else for (const subject of step === 'remove-directory' ? group.reverse() : group) await this.#putOne(subject, step)
     }
   }
@@ -64,8 +65,6 @@ export class Apply {
 
   async #putOne(subject: Subject, step: PutStep): Promise<void> {
     switch (step) {
-      case 'make-directory':
-        return await makeDirectory(this.#context, subject)
       case 'move':
         return await this.#move(subject)
       case 'remove':
@@ -76,6 +75,7 @@ export class Apply {
         return await this.#setMode(subject)
       case 'keep-beside':
         return await this.#keepBeside(subject)
+      case 'make-directory':
       case 'write':
       case 'place':
         return undefined

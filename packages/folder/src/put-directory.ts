@@ -1,4 +1,4 @@
-import type { BaseRow } from './base-row.js'
+import type { BaseRow, DirectoryRow } from './base-row.js'
 import type { Subject } from './facts.js'
 import { isIgnored } from './folder-context.js'
 import type { FolderContext } from './folder-context.js'
@@ -18,14 +18,26 @@ export function noteBlocked(context: FolderContext, path: RelPath, { reason, isF
   dirty.add(path, BLOCKED_RETRY_MS, true)
 }
 
-export async function makeDirectory(context: FolderContext, { path, entry }: Subject): Promise<void> {
-  if (entry === undefined) return
-  const { fs, index, emit, dirty } = context
-  const result = await fs.makeDirectory(path)
-  if (result.kind === 'blocked') return noteBlocked(context, path, result)
-  if (result.kind === 'exists') return dirty.add(path)
-  await index.save([{ type: 'directory', path, node: entry.node, ignored: false }])
-  emit('change', { path, what: 'created', from: 'peer' })
+/** Each is noted soon after it was made: one that is not noted counts as the user's own. */
+const NOTED_TOGETHER = 32
+
+/** Makes directories, parents first. */
+export async function makeDirectories(context: FolderContext, subjects: readonly Subject[]): Promise<void> {
+  for (let at = 0; at < subjects.length; at += NOTED_TOGETHER) {
+    const made: DirectoryRow[] = []
+    for (const { path, entry } of subjects.slice(at, at + NOTED_TOGETHER)) {
+      if (entry !== undefined && (await makeDirectory(context, path))) made.push({ type: 'directory', path, node: entry.node, ignored: false })
+    }
+    await context.index.save(made)
+    for (const { path } of made) context.emit('change', { path, what: 'created', from: 'peer' })
+  }
+}
+
+async function makeDirectory(context: FolderContext, path: RelPath): Promise<boolean> {
+  const result = await context.fs.makeDirectory(path)
+  if (result.kind === 'blocked') noteBlocked(context, path, result)
+  else if (result.kind === 'exists') context.dirty.add(path)
+  return result.kind === 'made'
 }
 
 export async function removeDirectory(context: FolderContext, { path, base }: Subject): Promise<void> {

@@ -20,6 +20,8 @@ const ROUND_PATHS = 2_000
 const ROUND_PARKED = 200
 /** UTF-16 units of text held by one round. */
 const ROUND_UNITS = 16 * 1024 * 1024
+/** Paths that are looked at together: to read a text waits for what is just received, and so they wait once. */
+const GATHERED_TOGETHER = 32
 /** Steps in a row for one path: a few bring any path to rest, so more mean that the two sides do not hear each other. */
 const MAX_STEPS = 50
 const RESTLESS_RETRY_MS = 5_000
@@ -101,21 +103,28 @@ export class Round {
   async #gather(paths: readonly RelPath[]): Promise<Subject[]> {
     const subjects: Subject[] = []
     let units = 0
-    for (const [at, path] of paths.entries()) {
+    for (let at = 0; at < paths.length; at += GATHERED_TOGETHER) {
       if (units > ROUND_UNITS) {
         for (const rest of paths.slice(at)) this.#context.dirty.add(rest)
         break
       }
-      if (this.#isRestless(path) || (await this.#setAside(path))) continue
-      const result = await gather(this.#context, path)
-      if ('retryAfterMs' in result) {
-        this.#context.dirty.add(path, Math.max(1, result.retryAfterMs))
-        continue
+      for (const subject of await this.#gatherTogether(paths.slice(at, at + GATHERED_TOGETHER))) {
+        units += (subject.disk?.content?.text.length ?? 0) + (subject.live?.text.length ?? 0)
+        subjects.push(subject)
       }
-      units += (result.disk?.content?.text.length ?? 0) + (result.live?.text.length ?? 0)
-      subjects.push(result)
     }
     return subjects
+  }
+
+  async #gatherTogether(paths: readonly RelPath[]): Promise<Subject[]> {
+    const due: RelPath[] = []
+    for (const path of paths) if (!this.#isRestless(path) && !(await this.#setAside(path))) due.push(path)
+    const results = await Promise.all(due.map((path) => gather(this.#context, path)))
+    return results.flatMap((result) => {
+      if (!('retryAfterMs' in result)) return [result]
+      this.#context.dirty.add(result.path, Math.max(1, result.retryAfterMs))
+      return []
+    })
   }
 
   /** A path that takes step after step without coming to rest waits, and others go on. */
