@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Awareness } from 'y-protocols/awareness'
-import { UndoManager } from 'yjs'
+import { Doc, UndoManager, applyUpdate, encodeStateAsUpdate } from 'yjs'
 
 /** Live documents of real peers over real sockets on this machine. */
 
@@ -134,6 +134,26 @@ describe('a live document', () => {
     expect([errors.length, a.status.saved]).toEqual([1, false])
     const again = await ann.openText('a.md')
     expect(again.doc.getText('content').toJSON()).toBe('')
+  })
+
+  it('[EMB48] goes on under the client id that it had, if it is asked to and the id is its author\'s there', async () => {
+    const ann = await member()
+    const bob = await member({ peers: ann.status().listening })
+    const first = await ann.openDoc('board')
+    first.doc.getText('t').insert(0, 'saved ')
+    await first.flush()
+    const { lease } = first
+    const elsewhere = new Doc()
+    applyUpdate(elsewhere, encodeStateAsUpdate(first.doc))
+    elsewhere.clientID = lease?.client ?? 0
+    elsewhere.getText('t').insert(6, 'and not saved')
+    await first.close()
+    const again = await ann.openDoc('board', { doc: elsewhere, lease })
+    expect([again.lease, again.doc.clientID]).toEqual([lease, lease?.client])
+    await again.flush({ to: 'one-peer' })
+    expect((await bob.openDoc('board')).doc.getText('t').toJSON()).toBe('saved and not saved')
+    const others = [await ann.openDoc('other', { lease }), await bob.openDoc('board', { lease })]
+    expect(others.map(({ doc }) => doc.clientID === lease?.client)).toEqual([false, false])
   })
 
   it('[EMB43] is there again after a restart, and waits for no peer', async () => {

@@ -1,5 +1,6 @@
-export { joinWorkspace } from './join-workspace.js'
-export type { JoinOptions } from './join-workspace.js'
+export { joinDocuments, joinWorkspace } from './join-workspace.js'
+export type { JoinDocumentsOptions, JoinOptions } from './join-workspace.js'
+export type { Documents } from './tab-documents.js'
 export { CollabProvider } from './provider.js'
 export type { CollabProviderOptions } from './provider.js'
 export type { DocumentHost, ProviderEvents, ProviderStatus } from '../node/provider.js'

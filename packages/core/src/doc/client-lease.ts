@@ -19,6 +19,11 @@ export function leaseClient(crypto: Crypto, author: AuthorId, doc: DocId): Clien
   return { author, doc, nonce, client: authorClient(crypto, author, doc, nonce) }
 }
 
+/** Whether a lease that was kept elsewhere is one of `author` in `doc`. */
+export function isLease(crypto: Crypto, lease: ClientLease, author: AuthorId, doc: DocId): boolean {
+  return lease.author === author && lease.doc === doc && authorClient(crypto, author, doc, lease.nonce) === lease.client
+}
+
 /** An id as Yjs itself draws them, for a Y.Doc that no author writes in. */
 export function randomClient(crypto: Crypto): number {
   return randomNumber(crypto, RANDOM_CLIENT_BYTES)

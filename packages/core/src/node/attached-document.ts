@@ -3,6 +3,7 @@ import type * as Y from 'yjs'
 import { Emitter } from '../base/events.js'
 import type { Unsubscribe } from '../base/events.js'
 import type { DocId } from '../base/ids.js'
+import type { ClientLease } from '../doc/client-lease.js'
 import type { ShownType } from '../doc/y-document.js'
 import type { AuthoredRange } from './attribution.js'
 import { AwarenessLink } from './awareness-link.js'
@@ -43,6 +44,10 @@ export class AttachedDocument implements OpenDocument {
 
   get doc(): Y.Doc {
     return this.#live.y
+  }
+
+  get lease(): ClientLease | undefined {
+    return this.#live.lease
   }
 
   get status(): DocumentStatus {

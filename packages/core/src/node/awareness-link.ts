@@ -10,13 +10,18 @@ import type { PresenceState } from './presence-message.js'
 /** Origin of what others show, in the events of an Awareness. */
 const ORIGIN = 'presence'
 
+/** The document whose Y.Doc an Awareness belongs to. */
+export type ShownDocument = Pick<LiveDocument, 'doc' | 'nonce' | 'y'> & { on(name: 'client', listener: () => void): () => void }
+/** Where it is shown to others. */
+export type PresencePlace = Pick<Presence, 'attach' | 'changed'>
+
 /** A Yjs Awareness among the presence of a workspace. */
 export class AwarenessLink implements Participant {
   readonly #awareness: Awareness
-  readonly #live: LiveDocument
-  readonly #presence: Presence
+  readonly #live: ShownDocument
+  readonly #presence: PresencePlace
 
-  constructor(awareness: Awareness, live: LiveDocument, presence: Presence) {
+  constructor(awareness: Awareness, live: ShownDocument, presence: PresencePlace) {
     this.#awareness = awareness
     this.#live = live
     this.#presence = presence

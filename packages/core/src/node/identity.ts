@@ -56,12 +56,12 @@ export function identityRow(identity: Identity): KvOp {
 
 /**
  * The identity for this run. An author's log must never be continued by two, nor from an older copy: unless the
- * store proves that it is where it stopped (same machine, clean stop, `continuous` by its owner's own record),
- * a new author signs from here on. Another machine also gets a new peer key.
+ * store proves that it is where it stopped (same machine, clean stop or one that its owner saw, `continuous` by its
+ * owner's own record), a new author signs from here on. Another machine also gets a new peer key.
  */
-export function nextIdentity(crypto: Crypto, last: Identity | undefined, init: { machine: string; continuous: boolean }): Identity {
+export function nextIdentity(crypto: Crypto, last: Identity | undefined, init: { machine: string; continuous: boolean; witnessed: boolean }): Identity {
   const sameMachine = last?.machine === init.machine
-  const proven = last !== undefined && sameMachine && last.clean && init.continuous
+  const proven = last !== undefined && sameMachine && (last.clean || init.witnessed) && init.continuous
   return {
     author: proven ? last.author : newAuthor(crypto),
     peerSeed: sameMachine ? last.peerSeed : crypto.randomBytes(32),

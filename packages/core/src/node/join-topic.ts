@@ -27,41 +27,50 @@ export interface JoinBase {
 }
 
 /** What the system offers, and what was decided from its own options. */
-export interface JoinPlace extends Pick<WorkspaceInit, 'machine' | 'continuous'> {
+export interface JoinPlace extends Pick<WorkspaceInit, 'machine' | 'witnessed'> {
   readonly crypto: Crypto
   readonly platform: NetPlatform
   readonly name: string
   readonly listen: readonly string[]
   readonly mdns: boolean
-  /** Called once the topic is known to be one. */
-  readonly store: (keys: WorkspaceKeys) => KvStore | Promise<KvStore>
+  readonly store: KvStore
+}
+
+/** What a topic stands for. */
+export interface Target {
+  readonly keys: WorkspaceKeys
+  /** Where a link says that peers are. */
+  readonly addresses: readonly string[]
+}
+
+/** @throws {InvalidTopicError} when `topic` is neither a link nor a name. */
+export async function targetOf(crypto: Crypto, topic: string): Promise<Target> {
+  const parsed = parseTopic(crypto, topic)
+  return parsed.kind === 'link' ? parsed : { keys: await keysFromName(crypto, parsed.name), addresses: [] }
 }
 
 /**
- * Joins the workspace of a link or a plain name, and starts syncing with its peers.
+ * Joins a workspace, and starts syncing with its peers. It closes the store, also when it throws.
  *
- * @throws {InvalidTopicError} when it is neither a link nor a name.
  * @throws {ListenError} when a listen address cannot be used.
  */
-export async function joinTopic(topic: string, options: JoinBase, place: JoinPlace): Promise<Workspace> {
+export async function joinTarget({ keys, addresses }: Target, options: JoinBase, place: JoinPlace): Promise<Workspace> {
   const { crypto, platform, listen, mdns } = place
-  const parsed = parseTopic(crypto, topic)
-  const keys = parsed.kind === 'link' ? parsed.keys : await keysFromName(crypto, parsed.name)
   const { discoveryKey } = keys
-  const peers = [...(parsed.kind === 'link' ? parsed.addresses : []), ...(options.peers ?? [])]
+  const peers = [...addresses, ...(options.peers ?? [])]
   const given = { ...(options.libp2p !== undefined && { libp2p: options.libp2p }), ...(options.logger !== undefined && { logger: options.logger }) }
-  const workspace = await openWorkspace({
+  const opening = openWorkspace({
     ...place,
     ...given,
     keys,
-    store: await place.store(keys),
     transport: (privateKey, handlers) => createTransport({ privateKey, crypto, discoveryKey, platform, listen, peers, mdns, handlers, ...given })
   })
   try {
+    const workspace = await opening
     await workspace.start()
+    return workspace
   } catch (error) {
-    await workspace.stop()
+    await opening.then((workspace) => workspace.stop(), () => place.store.close())
     throw error
   }
-  return workspace
 }

@@ -5,7 +5,7 @@ import { CollabError, NotPermittedError, RefusedChangeError, errorMessage } from
 import { Emitter } from '../base/events.js'
 import type { AuthorId, DocId } from '../base/ids.js'
 import { IMPORT_END } from '../doc/client-id.js'
-import { leaseClient, randomClient } from '../doc/client-lease.js'
+import { isLease, leaseClient, randomClient } from '../doc/client-lease.js'
 import type { ClientLease } from '../doc/client-lease.js'
 import type { UpdatingChange } from '../doc/gate.js'
 import { joinUpdates } from '../doc/join-updates.js'
@@ -33,6 +33,8 @@ export interface LiveDocumentInit {
   readonly origin: unknown
   readonly coalesceMs: number
   readonly mayWrite: boolean
+  /** To be taken up again; another one is drawn when it is not of this author and document. @default none */
+  readonly lease?: ClientLease | undefined
   readonly onListenerError: (error: unknown) => void
   /** Tells peers and listeners what was saved. */
   readonly publish: (outcome: Outcome) => void
@@ -86,12 +88,18 @@ export class LiveDocument implements LiveSource {
     this.#events = new Emitter<LiveEvents>(init.onListenerError)
     this.doc = init.doc
     this.y = init.y
-    this.#lease = leaseClient(init.crypto, init.replica.identity.author.id, init.doc)
+    const { id } = init.replica.identity.author
+    this.#lease = init.lease !== undefined && isLease(init.crypto, init.lease, id, init.doc) ? init.lease : leaseClient(init.crypto, id, init.doc)
   }
 
   /** Proves that the client id is this author's; null for a reader. */
   get nonce(): number | null {
     return this.#init.mayWrite ? this.#lease.nonce : null
+  }
+
+  /** What the Y.Doc writes under; none for a reader. */
+  get lease(): ClientLease | undefined {
+    return this.#init.mayWrite ? this.#lease : undefined
   }
 
   /** Everything in the Y.Doc is durable here. */

@@ -3,7 +3,7 @@ import type { KvStore } from '../base/kv.js'
 import { NODE } from '../net/node-transport.js'
 import { createMemoryStore } from '../store/memory-store.js'
 import { openSqliteStore } from '../store/sqlite-store.js'
-import { joinTopic } from './join-topic.js'
+import { joinTarget, targetOf } from './join-topic.js'
 import type { JoinBase } from './join-topic.js'
 import { nodeCrypto } from './node-crypto.js'
 import type { Workspace } from './workspace-types.js'
@@ -35,6 +35,7 @@ export interface JoinOptions extends JoinBase {
  */
 export async function joinWorkspace(topic: string, options: JoinOptions = {}): Promise<Workspace> {
   const { name = hostname(), file, store, listen = [], mdns = true } = options
-  const open = (): KvStore => store ?? (file === undefined ? createMemoryStore() : openSqliteStore({ path: file }))
-  return await joinTopic(topic, options, { crypto: nodeCrypto, platform: NODE, name, machine: hostname(), listen, mdns, store: open })
+  const target = await targetOf(nodeCrypto, topic)
+  const opened = store ?? (file === undefined ? createMemoryStore() : openSqliteStore({ path: file }))
+  return await joinTarget(target, options, { crypto: nodeCrypto, platform: NODE, name, machine: hostname(), listen, mdns, store: opened })
 }

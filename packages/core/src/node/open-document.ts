@@ -2,6 +2,7 @@ import type { Awareness } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
 import type { Unsubscribe } from '../base/events.js'
 import type { DocId } from '../base/ids.js'
+import type { ClientLease } from '../doc/client-lease.js'
 import type { ShownType } from '../doc/y-document.js'
 import type { AuthoredRange } from './attribution.js'
 import type { PresentMember } from './presence.js'
@@ -40,6 +41,13 @@ export interface OpenDocumentOptions {
    * @default 100
    */
   readonly coalesceMs?: number
+  /**
+   * For a Y.Doc that stands for one elsewhere, in another tab say: the `lease` that an earlier opening gave it, if only
+   * that one wrote under it since and what it wrote is in `doc`.
+   *
+   * @default a new one
+   */
+  readonly lease?: ClientLease | undefined
 }
 
 export interface OpenTextOptions extends OpenDocumentOptions {
@@ -57,6 +65,8 @@ export interface OpenDocument {
   readonly id: DocId
   readonly doc: Y.Doc
   readonly status: DocumentStatus
+  /** The right to write under the client id of the Y.Doc; none for a reader. */
+  readonly lease: ClientLease | undefined
   on<Name extends keyof DocumentEvents>(name: Name, listener: (payload: DocumentEvents[Name]) => void): Unsubscribe
   /**
    * Resolves when what the Y.Doc holds now is durable here (`disk`), and also held by at least one peer or by all that

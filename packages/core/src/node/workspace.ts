@@ -34,6 +34,13 @@ export interface WorkspaceInit {
    * @default () => true
    */
   readonly continuous?: (session: number) => boolean
+  /**
+   * The owner's word that it saw the run of that number end, and that the store has not been put back since: then the
+   * author goes on although the stop was not clean.
+   *
+   * @default () => false
+   */
+  readonly witnessed?: (session: number) => boolean
   /** Makes the transport; none for a workspace without a network. */
   readonly transport?: (peerSeed: Uint8Array, handlers: TransportHandlers) => Transport
   /** When history is put together so that it is small and opens fast. @default DEFAULT_PACE */
@@ -58,7 +65,8 @@ export async function openWorkspace(init: WorkspaceInit): Promise<Workspace> {
   const logger = init.logger ?? silentLogger
   const last = await readIdentity(store, crypto)
   const continuous = init.continuous?.(last?.session ?? 0) ?? true
-  const identity = nextIdentity(crypto, last, { machine: init.machine, continuous })
+  const witnessed = last !== undefined && init.witnessed?.(last.session) === true
+  const identity = nextIdentity(crypto, last, { machine: init.machine, continuous, witnessed })
   await store.commit([identityRow(identity)])
   const log = await Log.open({ kv: store, crypto, workspace: keys.id, packing: init.pace })
   const replica = await Replica.open({ kv: store, log, crypto, clock, keys, identity, name: init.name, pace: init.pace })

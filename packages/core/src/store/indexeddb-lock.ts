@@ -1,5 +1,21 @@
 import { AlreadyRunningError, CollabError } from '../base/errors.js'
 
+/** Who has the store of that name open. */
+export const storeLock = (name: string): string => `collab store ${name}`
+/** Held beside it by who waits for nobody, and so will not make room for one that does. */
+export const aloneLock = (name: string): string => `collab alone ${name}`
+
+/** Whether any tab of this origin has a lock. */
+export async function isHeld(name: string): Promise<boolean> {
+  checkSecure()
+  const { held = [] } = await navigator.locks.query()
+  return held.some((lock) => lock.name === name)
+}
+
+function checkSecure(): void {
+  if (!globalThis.isSecureContext) throw new CollabError('StoreUnavailableError', 'this page is not secure: a peer runs on https and on localhost only')
+}
+
 /**
  * Takes a lock that one tab of this origin has at a time; the returned function gives it back, and so does the end of
  * the tab.
@@ -8,7 +24,7 @@ import { AlreadyRunningError, CollabError } from '../base/errors.js'
  * @throws {AlreadyRunningError} when another tab has it.
  */
 export async function holdLock(name: string, wait?: AbortSignal): Promise<() => void> {
-  if (!globalThis.isSecureContext) throw new CollabError('StoreUnavailableError', 'this page is not secure: a peer runs on https and on localhost only')
+  checkSecure()
   const held = Promise.withResolvers<void>()
   const taken = Promise.withResolvers<void>()
   const options = wait === undefined ? { ifAvailable: true } : { signal: wait }

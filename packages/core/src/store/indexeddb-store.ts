@@ -1,7 +1,7 @@
 import { CollabError, StoreTooNewError, errorMessage } from '../base/errors.js'
 import { fromUtf8, utf8 } from '../base/bytes.js'
 import type { KvOp, KvRange, KvStore } from '../base/kv.js'
-import { holdLock } from './indexeddb-lock.js'
+import { aloneLock, holdLock, storeLock } from './indexeddb-lock.js'
 import { checkOps, checkRange, checkTable, compareKeys, StoreClosedError, StoreWriteError } from './store-rules.js'
 
 export interface IndexedDbStoreInit {
@@ -29,8 +29,12 @@ const ROWS = 'rows'
  * @throws {CollabError} named StoreUnavailableError when the browser gives no database, or the page is not secure.
  */
 export async function openIndexedDbStore({ name, wait }: IndexedDbStoreInit): Promise<KvStore> {
-  const release = await holdLock(`collab store ${name}`, wait)
+  const releases = [await holdLock(storeLock(name), wait)]
+  const release = (): void => {
+    for (const give of releases.splice(0)) give()
+  }
   try {
+    if (wait === undefined) releases.push(await holdLock(aloneLock(name)))
     return new IndexedDbStore(await openDatabase(name), release)
   } catch (error) {
     release()
@@ -191,6 +195,7 @@ function completed(transaction: IDBTransaction): Promise<void> {
 }
 
 function openError(error: unknown, name: string): Error {
+  if (error instanceof CollabError) return error
   if (error instanceof DOMException && error.name === 'VersionError') {
     return new StoreTooNewError('the store was written by a newer version of collab; reload the page to open it', { cause: error })
   }
