@@ -33,6 +33,9 @@ export interface KvStore {
   close(): Promise<void>
 }
 
+/** A store, or what it will be, for who only reads. */
+export type KvReader = Pick<KvStore, 'get' | 'scan'>
+
 /** The range of all keys that start with `prefix`. */
 export function prefixRange(prefix: string): { from: string; to: string } {
   return { from: prefix, to: `${prefix}\u{10ffff}` }

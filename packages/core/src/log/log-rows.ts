@@ -3,7 +3,7 @@ import { CborFields, decodeCbor, encodeCbor } from '../base/cbor.js'
 import type { Crypto } from '../base/crypto.js'
 import { StoreDamagedError } from '../base/errors.js'
 import { idBytes, parseAuthorId, parseEntryHash, type AuthorId, type EntryHash } from '../base/ids.js'
-import { type KvOp, type KvStore, prefixRange, sortableNumber } from '../base/kv.js'
+import { type KvOp, type KvReader, prefixRange, sortableNumber } from '../base/kv.js'
 import { decodeHeader, decodeHeaderRow, encodeHeaderRow, type Entry, type EntryHeader } from './entry.js'
 import { SegmentRows } from './segment-rows.js'
 import { decodeHeads, encodeHeads, type Head } from './version-vector.js'
@@ -31,9 +31,9 @@ export interface AuthorState {
  */
 export class LogRows {
   readonly segments: SegmentRows
-  readonly #kv: KvStore
+  readonly #kv: KvReader
 
-  constructor(kv: KvStore, crypto: Crypto) {
+  constructor(kv: KvReader, crypto: Crypto) {
     this.#kv = kv
     this.segments = new SegmentRows(kv, crypto)
   }

@@ -1,8 +1,8 @@
 import type { Crypto } from '../base/crypto.js'
 import type { AuthorId, EntryHash, WorkspaceId } from '../base/ids.js'
-import type { KvOp, KvStore } from '../base/kv.js'
+import type { KvOp, KvReader, KvStore } from '../base/kv.js'
 import { type Entry, entryBytes, type EntryHeader } from './entry.js'
-import { type AuthorState, LogRows } from './log-rows.js'
+import { type AuthorState, LogRows, removalOps } from './log-rows.js'
 import { DEFAULT_PACKING, type Packed, Packing, type PackingPace } from './packing.js'
 import { placeOps, type Places } from './segment-rows.js'
 import { type Staged, Staging } from './staging.js'
@@ -34,7 +34,7 @@ const PAGE = 256
 /** Runs that are packed at once, at some 3 ms each: the next job, or the end of the process, waits for them. */
 const RUNS_AT_ONCE = 16
 
-/** Older entries that move together, and the rows that change. */
+/** Older entries that move together into fewer rows. */
 export interface PackedRuns {
   readonly ops: readonly KvOp[]
   /** To be called once `ops` were committed, or could not be. */
@@ -56,8 +56,6 @@ export class Log {
   #vector: VersionVector
   #digest: string | undefined
   readonly #packing: Packing
-  /** Authors whose log grew since it was last looked at for packing. */
-  readonly #grown = new Set<AuthorId>()
   readonly #staged = new WeakMap<Staged, { base: ReadonlyMap<AuthorId, AuthorState>; authors: ReadonlyMap<AuthorId, AuthorState> }>()
   /** The newest branch that was walked through a fork: a reader comes back for its next page. */
   #walked: { head: EntryHash; hashes: Map<number, EntryHash>; lowest: EntryHeader } | undefined
@@ -66,7 +64,7 @@ export class Log {
     this.#crypto = init.crypto
     this.#workspace = init.workspace
     this.#rows = rows
-    this.#packing = new Packing(rows, init.packing ?? DEFAULT_PACKING)
+    this.#packing = new Packing(init.packing ?? DEFAULT_PACKING)
     this.#authors = authors
     this.#vector = vectorOf(authors)
   }
@@ -122,34 +120,47 @@ export class Log {
     this.#staged.delete(staged)
     if (change.authors.size === 0) return
     this.#authors = new Map([...this.#authors, ...change.authors])
-    for (const author of change.authors.keys()) this.#grown.add(author)
     this.#vector = vectorOf(this.#authors)
     this.#digest = undefined
   }
 
   /**
-   * Moves older entries of the logs that grew, at rest of all logs, into fewer rows. Nothing has changed before `ops` are
-   * committed; call while no batch is staged.
+   * Moves older entries of all logs into fewer rows, some at a time. Nothing has changed before `ops` are committed; call
+   * while no batch is staged.
    */
-  async pack({ atRest = false } = {}): Promise<PackedRuns> {
-    if (atRest) for (const author of this.#authors.keys()) this.#grown.add(author)
-    const runs: Packed[] = []
-    const places: Places = new Map()
-    for (const author of this.#grown) {
-      const state = this.#authors.get(author)
-      while (runs.length < RUNS_AT_ONCE) {
-        const run = state && (await this.#packing.pack(author, state, places))
-        if (run === undefined) {
-          this.#grown.delete(author)
-          break
-        }
-        runs.push(run)
-      }
-    }
+  async pack(): Promise<PackedRuns> {
+    const { runs, places } = await this.#pack(this.#rows, this.#authors, RUNS_AT_ONCE)
     const settle = (isStored: boolean): void => {
       if (!isStored) for (const run of runs.toReversed()) this.#packing.undo(run)
     }
-    return { ops: [...runs.flatMap(({ ops }) => ops), ...placeOps(places)], settle }
+    return { ops: [...runs.map(({ row }) => row), ...placeOps(places), ...runs.flatMap(({ entries }) => entries.flatMap(removalOps))], settle }
+  }
+
+  /**
+   * As `pack`, of the logs that a batch makes grow and with its commit, so that what it brings is not written twice. `kv`
+   * reads what the store will hold.
+   *
+   * @returns rows to write and to delete, and rows of the batch that are not to be written.
+   */
+  async packStaged(staged: Staged, kv: KvReader): Promise<{ readonly ops: readonly KvOp[]; readonly unwritten: readonly KvOp[] }> {
+    const authors = this.#staged.get(staged)?.authors ?? new Map<AuthorId, AuthorState>()
+    const { runs, places } = await this.#pack(new LogRows(kv, this.#crypto), authors, Infinity)
+    const fresh = new Set(staged.accepted.map(({ hash }) => hash))
+    const { old = [], young = [] } = Object.groupBy(runs.flatMap(({ entries }) => entries), ({ hash }) => (fresh.has(hash) ? 'young' : 'old'))
+    return { ops: [...runs.map(({ row }) => row), ...placeOps(places), ...old.flatMap(removalOps)], unwritten: young.flatMap(removalOps) }
+  }
+
+  async #pack(rows: LogRows, authors: ReadonlyMap<AuthorId, AuthorState>, most: number): Promise<{ runs: readonly Packed[]; places: Places }> {
+    const runs: Packed[] = []
+    const places: Places = new Map()
+    for (const [author, state] of authors) {
+      while (runs.length < most) {
+        const run = await this.#packing.pack(rows, author, state, places)
+        if (run === undefined) break
+        runs.push(run)
+      }
+    }
+    return { runs, places }
   }
 
   async has(hash: EntryHash): Promise<boolean> {

@@ -1,7 +1,7 @@
 import type { AuthorId } from '../base/ids.js'
 import type { KvOp } from '../base/kv.js'
 import type { Entry } from './entry.js'
-import { type AuthorState, type LogRows, removalOps } from './log-rows.js'
+import type { AuthorState, LogRows } from './log-rows.js'
 import type { Places } from './segment-rows.js'
 
 /** How entries are packed; small numbers are for tests. */
@@ -14,35 +14,34 @@ export const DEFAULT_PACKING: PackingPace = { segmentEntries: 64 }
 /** A run with more than that per entry would gain little. */
 const MAX_MEAN_BODY = 1024
 
-/** One run that was packed: the rows that change, and the seq behind it. */
+/** One run that was packed: its row, the entries whose own rows may go, and the seq behind it. */
 export interface Packed {
   readonly author: AuthorId
   readonly end: number
-  readonly ops: readonly KvOp[]
+  readonly row: KvOp
+  readonly entries: readonly Entry[]
 }
 
 /** Moves older, small entries of unforked logs from rows of their own into segments, run by run. */
 export class Packing {
-  readonly #rows: LogRows
   readonly #length: number
   /** Author -> first seq that was neither packed nor passed over. */
   readonly #next = new Map<AuthorId, number>()
 
-  constructor(rows: LogRows, { segmentEntries }: PackingPace) {
-    this.#rows = rows
+  constructor({ segmentEntries }: PackingPace) {
     this.#length = segmentEntries
   }
 
-  /** The next run of an author, if there is one; nothing has changed before its `ops` and `places` are committed. */
-  async pack(author: AuthorId, { heads }: AuthorState, places: Places): Promise<Packed | undefined> {
+  /** The next run of an author, if there is one; nothing has changed before its row and `places` are committed. */
+  async pack(rows: LogRows, author: AuthorId, { heads }: AuthorState, places: Places): Promise<Packed | undefined> {
     const [head, other] = heads
     if (head === undefined || other !== undefined) return undefined
-    let next = this.#next.get(author) ?? (await this.#rows.segments.end(author)) + 1
+    let next = this.#next.get(author) ?? (await rows.segments.end(author)) + 1
     for (; next + 2 * this.#length <= head.seq + 1; next += this.#length) {
-      const entries = await this.#run(author, next)
-      const row = entries && (await this.#rows.segments.pack(entries, places))
+      const entries = await this.#run(rows, author, next)
+      const row = entries && (await rows.segments.pack(entries, places))
       this.#next.set(author, next + this.#length)
-      if (entries !== undefined && row !== undefined) return { author, end: next + this.#length, ops: [row, ...entries.flatMap(removalOps)] }
+      if (entries !== undefined && row !== undefined) return { author, end: next + this.#length, row, entries }
     }
     this.#next.set(author, next)
     return undefined
@@ -54,14 +53,14 @@ export class Packing {
   }
 
   /** The entries from seq `from` on, if they are small and each is the only one at its seq. */
-  async #run(author: AuthorId, from: number): Promise<readonly Entry[] | undefined> {
-    const chain = await this.#rows.chain(author, from, from + this.#length - 1)
+  async #run(rows: LogRows, author: AuthorId, from: number): Promise<readonly Entry[] | undefined> {
+    const chain = await rows.chain(author, from, from + this.#length - 1)
     const hashes = chain.flatMap(at => (at.length === 1 ? at : []))
     if (hashes.length !== this.#length) return undefined
     const entries: Entry[] = []
     let bytes = 0
     for (const hash of hashes) {
-      const entry = await this.#rows.entry(hash)
+      const entry = await rows.entry(hash)
       bytes += entry?.body.length ?? Infinity
       if (entry === undefined || bytes > this.#length * MAX_MEAN_BODY) return undefined
       entries.push(entry)

@@ -1,7 +1,7 @@
 import { concat, fromHex, toHex } from '../base/bytes.js'
 import type { Crypto } from '../base/crypto.js'
 import { parseAuthorId, type AuthorId, type EntryHash } from '../base/ids.js'
-import { type KvOp, type KvStore, prefixRange, sortableNumber } from '../base/kv.js'
+import { type KvOp, type KvReader, prefixRange, sortableNumber } from '../base/kv.js'
 import type { Entry } from './entry.js'
 import { decodeSegment, encodeSegment } from './segment.js'
 
@@ -25,12 +25,12 @@ export function placeOps(places: Places): readonly KvOp[] {
 
 /** Runs of older entries, each in one row. What is packed stays as it is. */
 export class SegmentRows {
-  readonly #kv: KvStore
+  readonly #kv: KvReader
   readonly #crypto: Crypto
   readonly #decoded = new Map<string, readonly Entry[]>()
   readonly #entries = new Map<EntryHash, Entry>()
 
-  constructor(kv: KvStore, crypto: Crypto) {
+  constructor(kv: KvReader, crypto: Crypto) {
     this.#kv = kv
     this.#crypto = crypto
   }

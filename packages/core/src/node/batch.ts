@@ -1,4 +1,4 @@
-import type { KvOp, KvStore } from '../base/kv.js'
+import type { KvOp, KvRange, KvReader, KvStore } from '../base/kv.js'
 import { prefixRange } from '../base/kv.js'
 
 /** What a key will have: its bytes, or how to make them; nothing when it is deleted. */
@@ -54,14 +54,27 @@ export class Batch {
 
   /** Values of all keys that start with `prefix`, in key order. */
   async scan(table: string, prefix: string): Promise<readonly Uint8Array[]> {
-    const rows = new Map(await this.#kv.scan(table, prefixRange(prefix)))
-    for (const [key, write] of this.#tables.get(table) ?? []) {
-      if (!key.startsWith(prefix)) continue
+    return (await this.#scan(table, prefixRange(prefix))).map(([, value]) => value)
+  }
+
+  /** What the store will hold after the commit. */
+  get reader(): KvReader {
+    return { get: (table, key) => this.get(table, key), scan: (table, range) => this.#scan(table, range) }
+  }
+
+  async #scan(table: string, range: KvRange = {}): Promise<readonly (readonly [string, Uint8Array])[]> {
+    const writes = this.#tables.get(table)
+    if (writes === undefined) return await this.#kv.scan(table, range)
+    const { from = '', to, reverse = false, limit = Infinity } = range
+    const rows = new Map(await this.#kv.scan(table, { from, ...(to !== undefined && { to }) }))
+    for (const [key, write] of writes) {
+      if (key < from || (to !== undefined && key >= to)) continue
       const value = bytesOf(write)
       if (value === undefined) rows.delete(key)
       else rows.set(key, value)
     }
-    return [...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value)
+    const sorted = [...rows].sort(([a], [b]) => (a < b ? -1 : 1))
+    return (reverse ? sorted.reverse() : sorted).slice(0, limit)
   }
 
   #writesOf(table: string): Map<string, Write> {

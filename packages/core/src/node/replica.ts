@@ -40,6 +40,9 @@ export interface ReplicaInit {
   readonly pace?: Pace | undefined
 }
 
+/** Entries that come together in a catch-up: what would be put together now is out of date with the next batch. */
+const BULK_ENTRIES = 64
+
 /** What changed by one receipt or one edit. */
 export interface Outcome {
   readonly staged: Staged
@@ -80,6 +83,8 @@ export class Replica {
   readonly #forked: Set<AuthorId>
   #identity: Identity
   #failed: Error | undefined
+  /** The job under way is part of a catch-up. */
+  #isBulk = false
 
   constructor(init: ReplicaInit) {
     this.#init = init
@@ -246,16 +251,17 @@ export class Replica {
   async #job<T>(job: (batch: Batch) => Promise<T>): Promise<T> {
     return await this.#turns.run(async () => {
       if (this.#failed !== undefined) throw this.#failed
+      this.#isBulk = false
       const result = await job(new Batch(this.#init.kv))
-      await this.#tidy()
+      if (!this.#isBulk) await this.#tidy()
       this.#applier?.documents.trim()
       return result
     })
   }
 
   /**
-   * Puts history together: snapshots, and older entries in fewer rows. Nobody needs it done: what keeps it from being made
-   * or stored is told where it matters, and it is tried again.
+   * Puts history together. Nobody needs it done: what keeps it from being made or stored is told where it matters, and it is
+   * tried again.
    */
   async #tidy({ atRest = false } = {}): Promise<void> {
     if (this.#failed !== undefined) return
@@ -264,14 +270,26 @@ export class Replica {
     let stored = false
     try {
       const snapshots = (await documents?.dueSnapshots(new Batch(this.#init.kv), { atRest })) ?? []
-      packed = await this.#init.log.pack({ atRest })
-      if (snapshots.length + packed.ops.length > 0) await this.#init.kv.commit([...snapshots, ...packed.ops])
+      packed = atRest ? await this.#init.log.pack() : undefined
+      const ops = [...snapshots, ...(packed?.ops ?? [])]
+      if (ops.length > 0) await this.#init.kv.commit(ops)
       stored = true
     } catch {
       // The next edit meets the same store, the next opening the same rows.
     }
     documents?.settleSnapshots({ stored })
     packed?.settle(stored)
+  }
+
+  /** What cannot be packed with this commit is left for a later one. */
+  async #pack(batch: Batch, staged: Staged): Promise<void> {
+    try {
+      const { ops, unwritten } = await this.#init.log.packStaged(staged, batch.reader)
+      batch.add(ops)
+      for (const { table, key } of unwritten) batch.takeBack(table, key)
+    } catch {
+      // Whoever asks for the rows that cannot be read is told.
+    }
   }
 
   /** Writes down what `changes` are, without applying it: whatever fails here leaves the replica as it was. */
@@ -308,9 +326,11 @@ export class Replica {
   /** Applies and commits. From the first change in memory on, a failure leaves it ahead of the store. */
   async #take(batch: Batch, staged: Staged): Promise<Outcome> {
     try {
+      this.#isBulk = staged.accepted.length >= BULK_ENTRIES
       batch.add(staged.ops)
       for (const { author } of staged.forked) this.#forked.add(author)
       const applied = await this.#applier?.apply(batch, staged.accepted)
+      await this.#pack(batch, staged)
       const { ops } = batch
       if (ops.length > 0) await this.#init.kv.commit(ops)
       this.#init.log.adopt(staged)
