@@ -144,7 +144,8 @@ export class Log {
    */
   async packStaged(staged: Staged, kv: KvReader): Promise<{ readonly ops: readonly KvOp[]; readonly unwritten: readonly KvOp[] }> {
     const authors = this.#staged.get(staged)?.authors ?? new Map<AuthorId, AuthorState>()
-    const { runs, places } = await this.#pack(new LogRows(kv, this.#crypto), authors, Infinity)
+    const most = this.#packing.runsFor(staged.accepted.length)
+    const { runs, places } = await this.#pack(new LogRows(kv, this.#crypto), authors, most)
     const fresh = new Set(staged.accepted.map(({ hash }) => hash))
     const { old = [], young = [] } = Object.groupBy(runs.flatMap(({ entries }) => entries), ({ hash }) => (fresh.has(hash) ? 'young' : 'old'))
     return { ops: [...runs.map(({ row }) => row), ...placeOps(places), ...old.flatMap(removalOps)], unwritten: young.flatMap(removalOps) }

@@ -14,6 +14,9 @@ export const DEFAULT_PACKING: PackingPace = { segmentEntries: 64 }
 /** A run with more than that per entry would gain little. */
 const MAX_MEAN_BODY = 1024
 
+/** Runs that were left and are packed with a batch, at some 5 ms each. */
+const RUNS_BESIDE = 2
+
 /** One run that was packed: its row, the entries whose own rows may go, and the seq behind it. */
 export interface Packed {
   readonly author: AuthorId
@@ -30,6 +33,11 @@ export class Packing {
 
   constructor({ segmentEntries }: PackingPace) {
     this.#length = segmentEntries
+  }
+
+  /** Runs that are packed with a batch of so many entries: a store from before is packed little by little. */
+  runsFor(entries: number): number {
+    return Math.ceil(entries / this.#length) + RUNS_BESIDE
   }
 
   /** The next run of an author, if there is one; nothing has changed before its row and `places` are committed. */

@@ -26,6 +26,22 @@ async function shownBy(test: TestReplica): Promise<unknown> {
 }
 
 describe('batches', () => {
+  it('[CKPT16] pack what was stored before little by little', async () => {
+    const before = await TestReplica.open(systemClock, PLAIN)
+    await before.replica.receive(history(60, Infinity))
+    const test = await before.copy({ pace: PACE })
+    const counts: number[] = []
+    for (let edits = 0; edits < 20; edits++) {
+      await test.replica.edit([{ type: 'create-file', path: `${edits}`, text: '', executable: false }])
+      counts.push((await test.kv.scan('segment')).length)
+    }
+    expect(Math.max(...counts.map((count, at) => count - (counts[at - 1] ?? 0)))).toBeLessThanOrEqual(3)
+    for (let rest = 0; rest < 4; rest++) await test.replica.releaseMemory()
+    expect((await test.kv.scan('header')).length).toBeLessThanOrEqual(3 * 8)
+    const all = (await test.entries()).map(({ hash }) => hash)
+    expect(all).toEqual(expect.arrayContaining((await before.entries()).map(({ hash }) => hash)))
+  })
+
   it('[CKPT15] write what they bring once, packed', async () => {
     const test = await TestReplica.open(systemClock, PACE)
     const entries = history(40, Infinity)
