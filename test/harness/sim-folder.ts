@@ -45,6 +45,7 @@ export class SimFolder implements Disposable {
   #faulty: FaultyDisk
   #running: { readonly fs: FolderFs; readonly sync: FolderSync } | undefined
   #stepsLeft = Infinity
+  #failure = { stepsLeft: Infinity, code: '' }
 
   constructor({ world, name, keys, disk = {}, watcher = {}, clock = world.clock }: SimFolderInit) {
     this.#clock = clock
@@ -72,6 +73,12 @@ export class SimFolder implements Disposable {
     this.#stepsLeft = step
   }
 
+  /** The disk fails from its `step`th change from now on, counted from 0; with Infinity it works. */
+  failBefore(step: number, code: string): void {
+    this.diskError = undefined
+    this.#failure = { stepsLeft: step, code }
+  }
+
   /** A crash that was asked for may come already now: then it does not run afterwards. */
   async start(): Promise<void> {
     const faulty = new FaultyDisk(this.disk)
@@ -79,6 +86,7 @@ export class SimFolder implements Disposable {
     faulty.faultAt = (call) => {
       if (!isChange(call)) return undefined
       if (isLast()) return { kind: 'crash' }
+      if (this.#failure.stepsLeft-- <= 0) this.diskError ??= this.#failure.code
       return this.diskError === undefined ? undefined : { kind: 'error', code: this.diskError }
     }
     this.#faulty = faulty

@@ -144,6 +144,20 @@ const STORIES: readonly Story[] = [
     act: (_, other) => other.user.move('a.md', 'd/b.md'),
     meanwhile: ({ user }) => user.append(user.exists('a.md') ? 'a.md' : 'd/b.md', 'four\n'),
     expected: { 'd/b.md': `${LINES}four\n` }
+  },
+  {
+    name: 'a peer moves what the user moves on while the process is gone',
+    files: { 'a.md': LINES },
+    act: (_, other) => other.user.move('a.md', 'b.md'),
+    meanwhile: ({ user }, other) => (user.exists('b.md') ? user.move('b.md', 'd/c.md') : other.user.move('b.md', 'd/c.md')),
+    expected: { 'd/c.md': LINES }
+  },
+  {
+    name: 'a peer moves what the user saves to a new file while the process is gone',
+    files: { 'a.md': LINES },
+    act: (_, other) => other.user.move('a.md', 'd/b.md'),
+    meanwhile: ({ user }) => user.save(user.exists('d/b.md') ? 'd/b.md' : 'a.md', `${LINES}four\n`, 'rename-over'),
+    expected: { 'd/b.md': `${LINES}four\n` }
   }
 ]
 
@@ -185,6 +199,32 @@ async function run(story: Story, step: number): Promise<Run> {
   return { crashed, faults }
 }
 
+/** A folder with an older copy joins, and is cut off before a change; what its user does then. */
+async function join(step: number, meanwhile: (mortal: SimFolder) => void): Promise<{ crashed: boolean; texts: readonly string[] }> {
+  const world = new SimWorld({ seed: 1, realCrypto: false })
+  using mortal = new SimFolder({ world, name: 'mortal', keys: KEYS })
+  using other = new SimFolder({ world, name: 'other', keys: KEYS })
+  other.user.save('a.md', `${LINES}four\n`)
+  await other.start()
+  await other.settled()
+  mortal.user.save('a.md', LINES)
+  mortal.crashBefore(step)
+  await mortal.start()
+  world.link()
+  for (let round = 0; round < 3; round++) for (const folder of [mortal, other]) if (folder.running) await folder.settled()
+  const crashed = mortal.crashed || !mortal.running
+  await mortal.crash()
+  meanwhile(mortal)
+  await mortal.start()
+  world.link()
+  await world.pass(LISTING_MS)
+  for (let round = 0; round < 3; round++) for (const folder of [mortal, other]) await folder.settled()
+  const [here, there] = [mortal, other].map(({ user }) => [...user.files()])
+  expect(here).toEqual(there)
+  for (const folder of [mortal, other]) await folder.stop()
+  return { crashed, texts: (here ?? []).map(([, text]) => text) }
+}
+
 /** By then the folder has been listed once more. */
 const LISTING_MS = 6_000
 
@@ -202,4 +242,24 @@ describe('a folder that is cut off at every change of its disk and its store', (
       expect(step).toBeGreaterThan(3)
     })
   }
+
+  it('[FAULT5] an older copy that joins deletes nothing that it lacks', async () => {
+    let step = 0
+    for (let crashed = true; crashed; step++) {
+      const done = await join(step, () => undefined)
+      crashed = done.crashed
+      expect(done.texts, `before step ${step}`).toEqual([`${LINES}four\n`])
+    }
+    expect(step).toBeGreaterThan(3)
+  })
+
+  it('[FAULT5] nor does one that its user moves meanwhile', async () => {
+    let step = 0
+    for (let crashed = true; crashed; step++) {
+      const done = await join(step, ({ user }) => user.exists('a.md') && user.move('a.md', 'd/b.md'))
+      crashed = done.crashed
+      expect(done.texts, `before step ${step}`).toContain(`${LINES}four\n`)
+    }
+    expect(step).toBeGreaterThan(3)
+  })
 })

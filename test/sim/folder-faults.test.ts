@@ -1,50 +1,19 @@
-import { SimFolder } from '../harness/sim-folder.js'
-import type { SimFolderInit } from '../harness/sim-folder.js'
-import { keysFromWriteKey } from '@collab/core'
+import type { SimFolder } from '../harness/sim-folder.js'
 import type { Clock } from '@collab/core'
 import { constantFrom, oneof, sample, string } from 'fast-check'
-import { afterEach, describe, expect, it } from 'vitest'
-import { simCrypto } from '../harness/sim-crypto.js'
+import { describe, expect, it } from 'vitest'
 import { SimWorld } from '../harness/sim-world.js'
+import { twoFolders } from '../harness/two-folders.js'
 
-const KEYS = keysFromWriteKey(simCrypto({ bytes: (length) => new Uint8Array(length) }), new Uint8Array(32).fill(6))
 const DAY_MS = 24 * 60 * 60 * 1000
 /** A refusal of the disk is tried again within this time. */
 const RETRY_MS = 6_000
 
-const open: SimFolder[] = []
-afterEach(() => {
-  for (const folder of open.splice(0)) folder[Symbol.dispose]()
-})
-
-interface Folders {
-  readonly world: SimWorld
-  readonly a: SimFolder
-  readonly b: SimFolder
-  readonly settled: () => Promise<void>
-}
-
-/** Two folders, linked and in sync, that began with `files` in the first. */
-async function twoFolders(files: Readonly<Record<string, string>>, init: { a?: Partial<SimFolderInit>; b?: Partial<SimFolderInit>; world?: SimWorld } = {}): Promise<Folders> {
-  const world = init.world ?? new SimWorld({ seed: 3, realCrypto: false })
-  const a = new SimFolder({ world, name: 'a', keys: KEYS, ...init.a })
-  const b = new SimFolder({ world, name: 'b', keys: KEYS, ...init.b })
-  open.push(a, b)
-  for (const [path, text] of Object.entries(files)) a.user.save(path, text)
-  await a.start()
-  await b.start()
-  world.link()
-  const settled = async (): Promise<void> => {
-    for (let round = 0; round < 3; round++) for (const folder of [a, b]) await folder.settled()
-  }
-  await settled()
-  return { world, a, b, settled }
-}
-
 describe('a folder whose disk fails for a while', () => {
   for (const code of ['ENOSPC', 'EROFS', 'EACCES', 'EIO', 'EDQUOT'] as const) {
     it(`[FAULT9] ${code}: each path is told once, nothing is lost, and all is done by itself once the disk works`, async () => {
-      const { world, a, b, settled } = await twoFolders({ 'a.md': 'one\n', 'b.md': 'b\n', 'c.md': 'c\n' })
+      using folders = await twoFolders({ 'a.md': 'one\n', 'b.md': 'b\n', 'c.md': 'c\n' })
+      const { world, a, b, settled } = folders
       b.diskError = code
       a.user.save('a.md', 'one\ntwo\n')
       a.user.move('b.md', 'd/b.md')
@@ -65,6 +34,75 @@ describe('a folder whose disk fails for a while', () => {
   }
 })
 
+interface Outage {
+  readonly name: string
+  readonly files: Readonly<Record<string, string>>
+  /** What reaches `b` as its disk begins to fail. */
+  readonly act: (a: SimFolder) => void
+  /** What goes on while it fails. */
+  readonly meanwhile: (a: SimFolder, b: SimFolder) => void
+  readonly expected: readonly (readonly [string, string])[]
+}
+
+const LINES = 'one\ntwo\nthree\n'
+
+const OUTAGES: readonly Outage[] = [
+  {
+    name: 'a peer edits, and edits again',
+    files: { 'x.md': LINES },
+    act: ({ user }) => user.save('x.md', `${LINES}four\n`),
+    meanwhile: ({ user }) => user.save('x.md', `${LINES}four\nfive\n`),
+    expected: [['x.md', `${LINES}four\nfive\n`]]
+  },
+  {
+    name: 'a peer makes a file, and edits it',
+    files: {},
+    act: ({ user }) => user.save('d/x.md', LINES),
+    meanwhile: ({ user }) => user.save('d/x.md', `${LINES}four\n`),
+    expected: [['d/x.md', `${LINES}four\n`]]
+  },
+  {
+    name: 'a peer edits what is then moved here',
+    files: { 'x.md': LINES },
+    act: ({ user }) => user.save('x.md', `${LINES}four\n`),
+    // In the middle of a change there may be nothing to move.
+    meanwhile: (a, b) => (b.user.exists('x.md') ? b : a).user.move('x.md', 'y.md'),
+    expected: [['y.md', `${LINES}four\n`]]
+  },
+  {
+    name: 'a peer moves a file, and edits it',
+    files: { 'x.md': LINES },
+    act: ({ user }) => user.move('x.md', 'd/y.md'),
+    meanwhile: ({ user }) => user.save('d/y.md', `${LINES}four\n`),
+    expected: [['d/y.md', `${LINES}four\n`]]
+  }
+]
+
+describe('a disk that fails in the middle', () => {
+  for (const { name, files, act, meanwhile, expected } of OUTAGES) {
+    it(`[FAULT17] ${name}: in the end everything is there once`, async () => {
+      let failed = true
+      let step = 0
+      for (; failed; step++) {
+        using folders = await twoFolders(files)
+        const { world, a, b, settled } = folders
+        b.failBefore(step, 'EIO')
+        act(a)
+        await settled()
+        failed = b.diskError !== undefined
+        meanwhile(a, b)
+        await settled()
+        await world.pass(3 * RETRY_MS)
+        b.failBefore(Infinity, 'EIO')
+        await world.pass(2 * RETRY_MS)
+        await settled()
+        expect(folders.files(), `failing before change ${step}`).toEqual(expected)
+      }
+      expect(step).toBeGreaterThan(3)
+    })
+  }
+})
+
 /** A clock whose time of day lies. */
 function wrongClock(clock: Clock, offset: () => number): Clock {
   return { now: () => clock.now() + offset(), monotonic: () => clock.monotonic(), after: (ms, run) => clock.after(ms, run) }
@@ -76,7 +114,8 @@ describe('invariants of whole folders', () => {
     let jump = 0
     const behind = wrongClock(world.clock, () => -400 * DAY_MS - jump)
     const ahead = wrongClock(world.clock, () => 400 * DAY_MS + jump)
-    const { a, b, settled } = await twoFolders({ 'a.md': 'one\n', 'b.md': 'b\n' }, { world, a: { clock: behind }, b: { clock: ahead } })
+    using folders = await twoFolders({ 'a.md': 'one\n', 'b.md': 'b\n' }, { world, a: { clock: behind }, b: { clock: ahead } })
+    const { a, b, settled } = folders
     const text: string[] = ['one']
     for (let round = 0; round < 6; round++) {
       jump = (round % 2 === 0 ? 1 : -1) * round * 100 * DAY_MS
@@ -95,7 +134,8 @@ describe('invariants of whole folders', () => {
   })
 
   it('[INV17] nothing is published before it is durable', async () => {
-    const { world, a, b, settled } = await twoFolders({ 'a.md': 'one\n' })
+    using folders = await twoFolders({ 'a.md': 'one\n' })
+    const { world, a, b, settled } = folders
     // The peers have told each other their names by then, and are silent.
     await world.pass(5_000)
     const { store } = a.peer
@@ -119,7 +159,8 @@ describe('invariants of whole folders', () => {
     const text = oneof(string({ unit: 'binary', maxLength: 60 }), string({ unit: constantFrom('\r', '\n', '\r\n', '\ufeff', '🙂', 'é', 'e\u0301', 'a', ' '), maxLength: 60 }))
     const samples = sample(text, { numRuns: 150, seed: 11 })
     const files = Object.fromEntries(samples.slice(0, 100).map((each, index) => [`${index}.md`, each]))
-    const { a, b, settled } = await twoFolders(files)
+    using folders = await twoFolders(files)
+    const { a, b, settled } = folders
     const skipped = new Set(a.status()?.skipped.map(({ path }) => path))
     const synced = [...a.user.files()].filter(([path]) => !skipped.has(path))
     expect(synced.length).toBeGreaterThan(50)

@@ -54,8 +54,6 @@ class FolderSimulation {
   /** Per folder: files saved, and files moved, that it has not noticed yet. Both at once may be a new file to anyone. */
   readonly #saved = new Map<SimFolder, Set<string>>()
   readonly #moved = new Map<SimFolder, Set<string>>()
-  /** Names that a move left free: another file under such a name would be taken for the first one, edited. */
-  readonly #vacated = new Set<string>()
   /** Watchers lose events. Then nobody moves anything: half of the news of a move is a deletion, or a new file. */
   readonly #isLossy: boolean
   #jump = 0
@@ -146,9 +144,8 @@ class FolderSimulation {
     const directory = path.includes('/') && random.chance(0.3) ? path.slice(0, path.lastIndexOf('/')) : undefined
     const to = directory === undefined ? this.#freePath(folder) : `moved-${random.word().toString(36)}`
     if (directory !== undefined && [...this.#setOf(this.#saved, folder)].some((each) => each.startsWith(`${directory}/`))) return
-    for (const each of folder.user.files().keys()) this.#vacated.add(each)
     folder.user.move(directory ?? path, to)
-    for (const each of folder.user.files().keys()) if (each === to || each.startsWith(`${to}/`)) this.#setOf(this.#moved, folder).add(each)
+    for (const each of this.#paths(folder)) if (each === to || each.startsWith(`${to}/`)) this.#setOf(this.#moved, folder).add(each)
     this.#did(`${folder.name} moves ${directory ?? path} to ${to}`, 'moves')
   }
 
@@ -265,15 +262,18 @@ class FolderSimulation {
   }
 
   #anyFile(folder: SimFolder): string | undefined {
-    const paths = [...folder.user.files().keys()].filter((path) => !path.endsWith('~') && !path.endsWith('.tmp')).map((path) => path.normalize('NFC'))
+    const paths = this.#paths(folder).filter((path) => !path.endsWith('~') && !path.endsWith('.tmp'))
     return paths.length === 0 ? undefined : this.#world.random.pick(paths)
+  }
+
+  #paths(folder: SimFolder): readonly string[] {
+    return Array.from(folder.user.files().keys(), (path) => path.normalize('NFC'))
   }
 
   #freePath(folder: SimFolder): string {
     const { random } = this.#world
     const path = random.pick(FOLDERS) + random.pick(NAMES)
-    const isTaken = folder.user.exists(path) || this.#vacated.has(path)
-    return isTaken ? `${path}-${random.word().toString(36)}` : path
+    return folder.user.exists(path) ? `${path}-${random.word().toString(36)}` : path
   }
 
   #line(): string {

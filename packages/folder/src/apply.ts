@@ -2,17 +2,14 @@ import type { KvOp, NodeId, TextState } from '@collab/core'
 import { placeBlobs } from './blob-placing.js'
 import { pushedRing } from './base-row.js'
 import type { BaseRow, BaseText, DirectoryRow, FileRow, WantedText } from './base-row.js'
-import { rebased } from './base-index.js'
 import type { Subject } from './facts.js'
-import { markShown } from './folder-context.js'
 import type { FolderContext } from './folder-context.js'
 import type { ReplaceResult } from './folder-fs.js'
 import { isPut } from './plan.js'
 import type { PutStep } from './plan.js'
-import { BLOCKED_RETRY_MS, makeDirectories, moveInto, noteBlocked, removeDirectory } from './put-directory.js'
-import { localEditName } from './read-only.js'
+import { makeDirectories, noteBlocked, removeDirectory } from './put-directory.js'
+import { freeName, putMove } from './put-move.js'
 import type { RelPath } from './rel-path.js'
-import { nameOf, parentOf } from './rel-path.js'
 import { madeRows, rowsAbove } from './rows-above.js'
 import { isRacy } from './signature.js'
 import type { Signature } from './signature.js'
@@ -23,8 +20,6 @@ const PLACE_FILES = 256
 const PLACE_UNITS = 4 * 1024 * 1024
 /** Replacements under way at once: their fsyncs overlap. */
 const PARALLEL_WRITES = 16
-/** Names that are tried for a file that must make room. */
-const MAX_NAMES = 100
 
 /** What must stand before something else can: parents first, room made before it is taken, children gone before their directory. */
 const ORDER: readonly PutStep[] = ['keep-beside', 'make-directory', 'move', 'set-disk-mode', 'write', 'place', 'remove', 'remove-directory']
@@ -38,6 +33,8 @@ interface Wanted {
 /** Workspace to disk. Nothing is overwritten or removed but what was read; what is, is kept aside by the disk side. */
 export class Apply {
   readonly #context: FolderContext
+  /** Directories that moved in this round, old and new paths: what was decided about what is below is out of date. */
+  readonly #shifted = new Set<string>()
 
   constructor(context: FolderContext) {
     this.#context = context
@@ -45,14 +42,22 @@ export class Apply {
 
   /** Carries out the steps that lead from the workspace to the disk. */
   async put(subjects: readonly Subject[]): Promise<void> {
+    this.#shifted.clear()
     const steps = Map.groupBy(subjects, ({ step }) => step)
     for (const step of ORDER) {
       const group = (steps.get(step) ?? []).filter(({ step }) => isPut(step)).sort((a, b) => (a.path < b.path ? -1 : 1))
       if (group.length === 0) continue
-      if (step === 'write' || step === 'place') await this.#putContent(group, step)
+      if (step === 'write' || step === 'place') await this.#putContent(group.filter((subject) => this.#isCurrent(subject)), step)
       else if (step === 'make-directory') await makeDirectories(this.#context, group)
-      else for (const subject of step === 'remove-directory' ? group.reverse() : group) await this.#putOne(subject, step)
+      else for (const subject of step === 'remove-directory' ? group.reverse() : group) if (this.#isCurrent(subject)) await this.#putOne(subject, step)
     }
+  }
+
+  /** Whether the path is still what was looked at; if not it is looked at again. */
+  #isCurrent({ path }: Subject): boolean {
+    if (this.#shifted.size === 0 || !isAtOrBelow(path, this.#shifted)) return true
+    this.#context.dirty.add(path)
+    return false
   }
 
   async #putContent(group: readonly Subject[], step: 'write' | 'place'): Promise<void> {
@@ -66,7 +71,8 @@ export class Apply {
   async #putOne(subject: Subject, step: PutStep): Promise<void> {
     switch (step) {
       case 'move':
-        return await this.#move(subject)
+        for (const path of await putMove(this.#context, subject)) this.#shifted.add(path)
+        return
       case 'remove':
         return await this.#remove(subject)
       case 'remove-directory':
@@ -139,12 +145,14 @@ export class Apply {
     for (const [item, result] of results) {
       const { row } = item
       if ('held' in result && result.held !== undefined) held.push(...this.#hold(result.held, row))
-      if (result.kind === 'written') rows.push(this.#written(item, result.signature, what))
+      // The disk failed: what it holds is seen when it is looked at again, and until then it is in doubt.
+      if (result.kind === 'blocked') noteBlocked(this.#context, row.path, result)
+      else if (result.kind === 'written') rows.push(this.#written(item, result.signature, what))
       else if (row.agreed === undefined && row.blob === undefined) dropped.push(row.node)
       else rows.push({ ...row, wanted: undefined })
       if (result.kind === 'exists' && result.held !== undefined) this.#context.gaps.add(row.path)
-      if (result.kind === 'blocked') noteBlocked(this.#context, row.path, result)
-      else if (result.kind === 'changed') this.#lookAgain(row.path)
+      if (result.kind === 'blocked') continue
+      if (result.kind === 'changed') this.#lookAgain(row.path)
       else if (result.kind !== 'written' || this.#context.stale.has(row.node)) this.#context.dirty.add(row.path)
     }
     const ops = [...this.#context.index.write(rows, dropped), ...held]
@@ -167,65 +175,6 @@ export class Apply {
     const agreed: BaseText = { version: wanted.version, hash: wanted.hash }
     const ring = row.doc === wanted.doc ? pushedRing(row) : []
     return { ...row, doc: wanted.doc, agreed, blob: undefined, ring, wanted: undefined, signature, racy: isRacy(signature, clock.now()) }
-  }
-
-  async #move({ path, base, entry, disk }: Subject): Promise<void> {
-    if (base === undefined || entry === undefined) return
-    const to = entry.path as RelPath
-    const there = this.#context.fs.fact(to).kind
-    if (base.type === 'directory' && there === 'directory' && !this.#sameName(path, to)) return await moveInto(this.#context, base, to)
-    if (there === 'absent' || this.#sameName(path, to)) return await this.#moveTo(base, to, disk?.signature)
-    const other = this.#context.index.at(to)
-    this.#context.dirty.add(to)
-    // Two that swap places: one steps aside first. Anything else there moves or is taken over on its own turn.
-    if (other !== undefined && this.#isSwap(path, other)) return await this.#moveTo(base, this.#freeName(path, ' (moving)'), disk?.signature)
-    this.#context.dirty.add(path, other === undefined ? BLOCKED_RETRY_MS : 0, other === undefined)
-  }
-
-  #sameName(a: string, b: string): boolean {
-    return this.#context.index.clash(b)?.path === a
-  }
-
-  /** Whether following who wants whose place leads back to `path`. */
-  #isSwap(path: RelPath, first: BaseRow): boolean {
-    const { index, workspace } = this.#context
-    let row: BaseRow | undefined = first
-    for (const seen = new Set<string>(); row !== undefined && !seen.has(row.path); ) {
-      seen.add(row.path)
-      const next: string | undefined = workspace.tree.get(row.node)?.path
-      if (next === path) return true
-      row = next === undefined || next === row.path ? undefined : index.at(next)
-    }
-    return false
-  }
-
-  async #moveTo(base: BaseRow, to: RelPath, signature: Signature | undefined): Promise<void> {
-    const { fs, index, dirty, emit } = this.#context
-    if (base.type === 'file' && signature === undefined) return
-    const from = base.path
-    const above = rowsAbove(this.#context, [to])
-    const result =
-      base.type === 'directory' ? await fs.moveDirectory(from, to) : await fs.move(from, to, { expect: signature as Signature })
-    dirty.add(to)
-    if (result.kind === 'blocked') return noteBlocked(this.#context, from, result)
-    if (result.kind !== 'moved') return dirty.add(from)
-    const moved = rebased(base.type === 'directory' ? [base, ...index.below(from)] : [base], from, to)
-    const now: Signature | undefined = 'signature' in result ? (result.signature as Signature) : undefined
-    const signed = moved.map((row) => (row.type === 'file' && now !== undefined ? { ...row, signature: now } : row))
-    await index.save([...madeRows(this.#context, above), ...signed])
-    for (const row of moved) dirty.add(row.path)
-    // Something else may be meant to stand where it was.
-    markShown(this.#context, from)
-    emit('change', { path: to, what: 'moved', from: 'peer', was: from })
-    if (this.#gaveWay(base, to)) emit('conflict', { path: from, other: to })
-  }
-
-  /** Whether a file took a second name because another that is new here has its first one. */
-  #gaveWay({ path, type }: BaseRow, to: RelPath): boolean {
-    const { workspace, index } = this.#context
-    const other = workspace.tree.at(path)
-    if (type !== 'file' || other?.type !== 'file' || index.of(other.node) !== undefined) return false
-    return parentOf(path) === parentOf(to) && nameOf(to).includes(' (conflict, ')
   }
 
   async #remove({ path, base, disk }: Subject): Promise<void> {
@@ -258,7 +207,7 @@ export class Apply {
   async #keepBeside({ path, base, disk }: Subject): Promise<void> {
     const { fs, index, emit, dirty, skipped } = this.#context
     if (base === undefined || disk === undefined) return
-    const beside = this.#freeName(path, undefined)
+    const beside = freeName(this.#context, path, undefined)
     const result = await fs.move(path, beside, { expect: disk.signature })
     dirty.add(path)
     if (result.kind === 'blocked') return noteBlocked(this.#context, path, result)
@@ -271,14 +220,6 @@ export class Apply {
   #lookAgain(path: RelPath): void {
     this.#context.verifiedAt.delete(path)
     this.#context.dirty.add(path)
-  }
-
-  #freeName(path: RelPath, label: string | undefined): RelPath {
-    for (let attempt = 0; attempt < MAX_NAMES; attempt++) {
-      const name = label === undefined ? localEditName(path, attempt) : `${path}${label}${attempt === 0 ? '' : attempt + 1}`
-      if (this.#context.fs.fact(name as RelPath).kind === 'absent') return name as RelPath
-    }
-    return localEditName(path, this.#context.clock.now()) as RelPath
   }
 }
 
@@ -299,7 +240,7 @@ function toWanted(subject: Subject, live: TextState | undefined): Wanted[] {
     node: entry.node,
     doc: wanted.doc,
     agreed: undefined,
-    signature: undefined,
+    signature: subject.disk?.signature,
     racy: true,
     executable: entry.executable,
     ring: [],
@@ -307,6 +248,11 @@ function toWanted(subject: Subject, live: TextState | undefined): Wanted[] {
     ignored: false
   }
   return [{ subject, live, row }]
+}
+
+function isAtOrBelow(path: string, directories: ReadonlySet<string>): boolean {
+  for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) if (directories.has(path.slice(0, end))) return true
+  return false
 }
 
 function* placeBatches(subjects: readonly Subject[]): Generator<readonly Subject[]> {

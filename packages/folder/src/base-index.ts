@@ -1,5 +1,5 @@
 import type { KvOp, NodeId, Workspace } from '@collab/core'
-import { decodeRow, encodeRow } from './base-row.js'
+import { decodeRow, encodeRow, isInDoubt } from './base-row.js'
 import type { BaseRow, FileRow } from './base-row.js'
 import type { RelPath } from './rel-path.js'
 
@@ -17,6 +17,7 @@ export class BaseIndex {
   readonly #byNode = new Map<NodeId, BaseRow>()
   readonly #byPath = new Map<string, BaseRow>()
   readonly #byInode = new Map<bigint, BaseRow>()
+  readonly #doubtful = new Set<FileRow>()
   readonly #byBlob = new Map<string, Set<FileRow>>()
   /** Directory -> all rows below it, however deep. */
   readonly #below = new Map<string, Set<BaseRow>>()
@@ -41,6 +42,7 @@ export class BaseIndex {
     this.#byNode.clear()
     this.#byPath.clear()
     this.#byInode.clear()
+    this.#doubtful.clear()
     this.#byBlob.clear()
     this.#below.clear()
     this.#byFold.clear()
@@ -79,6 +81,11 @@ export class BaseIndex {
       if (row !== undefined && row.path !== part) return row
     }
     return undefined
+  }
+
+  /** Files of which it is not known whether what was wanted was put on disk. */
+  get doubtful(): ReadonlySet<FileRow> {
+    return this.#doubtful
   }
 
   /** Files that held this blob when last seen. */
@@ -128,6 +135,7 @@ export class BaseIndex {
     for (const directory of directoriesAbove(row.path)) this.#below.set(directory, (this.#below.get(directory) ?? new Set()).add(row))
     if (row.type !== 'file') return
     this.#files++
+    if (isInDoubt(row)) this.#doubtful.add(row)
     if (row.signature !== undefined) this.#byInode.set(row.signature.ino, row)
     if (row.blob !== undefined) this.#byBlob.set(row.blob.blob, (this.#byBlob.get(row.blob.blob) ?? new Set()).add(row))
   }
@@ -145,6 +153,7 @@ export class BaseIndex {
     const folded = this.#fold(row.path)
     if (this.#byFold.get(folded) === row) this.#byFold.delete(folded)
     if (row.type === 'file') this.#files--
+    if (row.type === 'file') this.#doubtful.delete(row)
     if (row.type === 'file' && row.blob !== undefined) {
       const same = this.#byBlob.get(row.blob.blob)
       same?.delete(row)

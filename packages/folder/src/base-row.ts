@@ -29,14 +29,17 @@ export interface FileRow {
   readonly doc: DocId
   /** What disk and document last agreed on; undefined until the first placing is known to have succeeded. */
   readonly agreed: BaseText | undefined
-  /** The file as it was then: an equal signature means an equal text, unless racy. */
+  /**
+   * The file as it was then: an equal signature means an equal text, unless racy. Without an agreed text, the file in
+   * whose place the wanted one is put.
+   */
   readonly signature: Signature | undefined
   /** The file changed so shortly before it was looked at that a further change need not show in the signature. */
   readonly racy: boolean
   readonly executable: boolean
   /** What was put on disk before `agreed` since a user last saved, newest first. */
   readonly ring: readonly BaseText[]
-  /** Recorded before the disk is touched: after a crash a file equal to it is ours. */
+  /** Recorded before the disk is touched: after a crash, or where the disk failed, a file equal to it is ours. */
   readonly wanted: WantedText | undefined
   readonly ignored: boolean
   /** What they agreed on where it is not text; then there is no document and no text. */
@@ -48,6 +51,11 @@ export type BaseRow = FileRow | DirectoryRow
 
 /** Texts an editor may still have in hand: more than anybody holds unsaved while edits stream in. */
 export const RING_SIZE = 16
+
+/** Whether something was to be put on disk, and it is not known whether it was. */
+export function isInDoubt(row: BaseRow | undefined): row is FileRow & { readonly wanted: WantedText } {
+  return row?.type === 'file' && row.wanted !== undefined
+}
 
 /** The row after `text` was put on disk: what stood there before goes into the ring. */
 export function pushedRing(row: FileRow): readonly BaseText[] {

@@ -1,4 +1,4 @@
-import { diffCost, diffText, mergeLines, shareMostLines } from '@collab/core'
+import { mergeLines, shareMostLines } from '@collab/core'
 import type { BlobRef, DocId, NodeId, TextState, TreeEntry } from '@collab/core'
 import type { BaseRow, FileRow } from './base-row.js'
 import { blobSide, holds } from './blob-facts.js'
@@ -301,9 +301,4 @@ function isOccupied(context: FolderContext, path: RelPath, top: TreeEntry): bool
     }
   }
   return false
-}
-
-/** Whether one text may have become the other by editing: less than half of both differs. */
-export function isAlike(a: string, b: string): boolean {
-  return diffCost(diffText(a, b)) * 2 < a.length + b.length
 }

@@ -89,6 +89,13 @@ export function markText(context: FolderContext, { node, doc, changes }: TextCha
   markNode(context, node)
 }
 
+/** What is shown at a path that has just become free here, and stands elsewhere on this disk, can come now. */
+export function markHeir({ index, workspace, dirty }: FolderContext, path: RelPath): void {
+  const shown = workspace.tree.at(path)
+  const row = shown === undefined ? undefined : index.of(shown.node)
+  if (row !== undefined && row.path !== path) dirty.add(row.path)
+}
+
 /** Marks what is shown at a path, with all below it. */
 export function markShown(context: FolderContext, path: RelPath): void {
   const shown = context.workspace.tree.at(path)

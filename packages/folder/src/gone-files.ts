@@ -1,29 +1,25 @@
-import type { LocalChange, NodeId } from '@collab/core'
+import { ABSENT_MS } from './absence.js'
+import { findDisplaced } from './displaced.js'
+import type { Displaced } from './displaced.js'
 import type { FolderContext } from './folder-context.js'
 import { isIgnored, lookOnce } from './folder-context.js'
+import { isInDoubt } from './base-row.js'
 import type { BaseRow } from './base-row.js'
 import type { Brake } from './brake.js'
-import { rebased } from './base-index.js'
-import { isAlike } from './facts.js'
 import type { Listing } from './folder-fs.js'
-import { shownPath } from './moved-directories.js'
-import { detectRenames } from './rename-detect.js'
-import type { Fresh, Gone, Rename } from './rename-detect.js'
+import { MovedFiles } from './moved-files.js'
 import type { RelPath } from './rel-path.js'
 import { parentOf } from './rel-path.js'
-import { sameContentState } from './signature.js'
 import type { DiskFact } from './signature.js'
-import { EMPTY_HASH, decodeText, hashText } from './text-content.js'
-import { placedRow } from './unsettled.js'
+import { hashBytes } from './text-content.js'
 
-/** Editors leave a name absent for a moment while they save. */
-export const ABSENT_MS = 150
 /** While a deletion goes on, all of it is waited for, so that it is judged as one; but not longer than this. */
 const WHOLE_DELETION_MS = 2_000
+/** What may be a file whose place cannot be read is looked at again after this time. */
+const UNREADABLE_RETRY_MS = 1_000
 /** A new file that is being written is looked at again after this time. */
 const UNREAD_RETRY_MS = 50
-/** In the place of a hash. */
-const UNREAD = 'unread'
+const NOTHING_DISPLACED: Displaced = { rows: [], taken: new Map(), unsure: [] }
 
 /** What became of the files that are no longer where they were. */
 export interface GoneVerdict {
@@ -37,6 +33,7 @@ export interface GoneVerdict {
 export class GoneFiles {
   readonly #context: FolderContext
   readonly #brake: Brake
+  readonly #moves: MovedFiles
   readonly #absentSince = new Map<RelPath, number>()
   /** Absent, and no news of them are under way any more: a file that is gone here may have turned up elsewhere. */
   readonly #certain = new Set<RelPath>()
@@ -44,19 +41,32 @@ export class GoneFiles {
   constructor(context: FolderContext, brake: Brake) {
     this.#context = context
     this.#brake = brake
+    this.#moves = new MovedFiles(context, brake, (path) => this.forget(path))
   }
 
   /** Looks at all marked paths together; moves what was renamed. */
-  async judge(due: readonly RelPath[]): Promise<GoneVerdict> {
+  async judge(taken: readonly RelPath[]): Promise<GoneVerdict> {
+    const undecided = new Set(await this.#undecidable(taken))
+    for (const path of undecided) this.#context.dirty.add(path, UNREADABLE_RETRY_MS, true)
+    const due = undecided.size === 0 ? taken : taken.filter((path) => !undecided.has(path))
+    const verdict = await this.#judge(due)
+    return undecided.size === 0 ? verdict : { ...verdict, hold: new Set([...verdict.hold, ...undecided]) }
+  }
+
+  async #judge(due: readonly RelPath[]): Promise<GoneVerdict> {
     const paths = new Set([...due, ...this.#context.dirty.paths()])
     const gone = this.#findGone(paths, due)
     const { unsettled, workspace } = this.#context
-    if (gone.size === 0 && unsettled.size === 0) return { hold: new Set(), retryAfterMs: undefined }
+    const displaced = workspace.rights === 'write' ? await findDisplaced(this.#context, due) : NOTHING_DISPLACED
+    const isNothing = gone.size + unsettled.size + displaced.rows.length + displaced.unsure.length === 0
+    if (isNothing) return { hold: new Set(), retryAfterMs: undefined }
     const fresh = this.#findFresh(paths)
     const neverNoted = unsettled.rows().filter(({ path }) => !gone.has(path) && this.#context.index.at(path) === undefined)
-    const renamed = workspace.rights === 'write' ? await this.#moveRenamed([...gone.values(), ...neverNoted], fresh) : 'none'
-    const all = new Set([...gone.keys(), ...fresh.keys(), ...neverNoted.map(({ path }) => path)])
-    if (renamed === 'some') return { hold: all, retryAfterMs: 0 }
+    const missing = [...gone.values(), ...displaced.rows, ...neverNoted]
+    const renamed = workspace.rights === 'write' ? await this.#moves.take(missing, new Map([...fresh, ...displaced.taken]), displaced) : 'none'
+    const others = [...displaced.rows, ...neverNoted].map(({ path }) => path)
+    const all = new Set([...gone.keys(), ...fresh.keys(), ...displaced.unsure, ...others])
+    if (typeof renamed === 'number') return { hold: all, retryAfterMs: renamed }
     if (renamed === 'unsure' && this.#oldest(gone) < WHOLE_DELETION_MS) return { hold: all, retryAfterMs: UNREAD_RETRY_MS }
     if (gone.size === 0) return { hold: new Set(), retryAfterMs: undefined }
     return await this.#judgeDeletions(gone, fresh)
@@ -67,7 +77,7 @@ export class GoneFiles {
     const gone = new Map<RelPath, BaseRow>()
     const look = (path: RelPath): void => {
       const row = index.at(path)
-      if (row === undefined || gone.has(path) || this.#isOutside(row)) return
+      if (row === undefined || gone.has(path) || this.#isOutside(row) || isInDoubt(row)) return
       const fact = lookOnce(this.#context, path)
       if (fact.kind === 'absent') this.#addGone(gone, row, paths)
       else {
@@ -79,11 +89,36 @@ export class GoneFiles {
     // The others only so that a deletion is judged as a whole; of what was there a moment ago a hint would tell.
     for (const path of paths) if (clock.monotonic() - (verifiedAt.get(path) ?? -Infinity) > ABSENT_MS) look(path)
     for (const path of index.files === 0 ? [] : due) {
-      const fact = index.at(path) === undefined ? lookOnce(this.#context, path) : undefined
-      const before = fact?.kind === 'file' ? index.ofInode(fact.signature.ino) : undefined
+      const before = index.at(path) === undefined ? this.#ownerOf(path) : undefined
       if (before !== undefined) for (let at: RelPath | '' = before.path; at !== ''; at = parentOf(at)) look(at)
     }
     return gone
+  }
+
+  /** The known file that is at a path by now. */
+  #ownerOf(path: RelPath): BaseRow | undefined {
+    const fact = lookOnce(this.#context, path)
+    return fact.kind === 'file' ? this.#context.index.ofInode(fact.signature.ino) : undefined
+  }
+
+  /** What may be a known file whose own place cannot be read now: nobody can say whether it was moved. */
+  async #undecidable(due: readonly RelPath[]): Promise<readonly RelPath[]> {
+    const { index } = this.#context
+    const isHidden = (row: BaseRow): boolean => lookOnce(this.#context, row.path).kind === 'unreadable'
+    const wanted = new Set([...index.doubtful].filter(isHidden).map((row) => row.wanted?.hash))
+    const found: RelPath[] = []
+    for (const path of index.files === 0 ? [] : due) {
+      const fact = index.at(path) === undefined ? lookOnce(this.#context, path) : undefined
+      if (fact?.kind !== 'file') continue
+      const owner = index.ofInode(fact.signature.ino)
+      if (owner !== undefined ? isHidden(owner) : wanted.size > 0 && wanted.has(await this.#hashOf(path))) found.push(path)
+    }
+    return found
+  }
+
+  async #hashOf(path: RelPath): Promise<string | undefined> {
+    const result = await this.#context.fs.read(path)
+    return result.kind === 'stable' ? hashBytes(result.bytes) : undefined
   }
 
   #isOutside(row: BaseRow): boolean {
@@ -94,7 +129,7 @@ export class GoneFiles {
     const now = this.#context.clock.monotonic()
     const rows = row.type === 'directory' ? [row, ...this.#context.index.below(row.path)] : [row]
     for (const item of rows) {
-      if (this.#isOutside(item)) continue
+      if (this.#isOutside(item) || isInDoubt(item)) continue
       gone.set(item.path, item)
       if (!this.#absentSince.has(item.path)) this.#absentSince.set(item.path, now)
       if (!marked.has(item.path)) this.#context.dirty.add(item.path)
@@ -113,90 +148,6 @@ export class GoneFiles {
       for (let at: RelPath | '' = path; at !== '' && !fresh.has(at) && this.#context.index.at(at) === undefined; at = parentOf(at)) look(at)
     }
     return fresh
-  }
-
-  /** 'unsure' while a new file that may be one of those that are gone is still being written. */
-  async #moveRenamed(gone: readonly BaseRow[], fresh: ReadonlyMap<RelPath, DiskFact>): Promise<'some' | 'none' | 'unsure'> {
-    if (fresh.size === 0) return 'none'
-    const alive = gone.filter((row) => this.#context.workspace.tree.get(row.node) !== undefined)
-    const texts = new Map<string, string>()
-    const items = await this.#describeFresh(alive, fresh, texts)
-    const olds = new Map(await Promise.all(alive.map(async (row) => [row.path as string, await this.#oldText(row, items)] as const)))
-    const unsettled = this.#context.unsettled
-    const described = alive.map((row) => ({ ...describeGone(row), otherHash: unsettled.hashAt(row.path) }))
-    const renames = detectRenames(described, items, {
-      emptyHash: EMPTY_HASH,
-      alike: (from, to) => alikeTexts(olds.get(from.path), texts.get(to.path))
-    })
-    if (renames.length > 0) await this.#move(renames, fresh)
-    if (renames.length > 0) return 'some'
-    return items.some(({ hash }) => hash === UNREAD) ? 'unsure' : 'none'
-  }
-
-  /** Reads only the new files that may be one of those that are gone. */
-  async #describeFresh(gone: readonly BaseRow[], fresh: ReadonlyMap<RelPath, DiskFact>, texts: Map<string, string>): Promise<Fresh[]> {
-    const signatures = gone.flatMap((row) => (row.type === 'file' && row.signature !== undefined ? [row.signature] : []))
-    const sizes = new Set(signatures.map(({ size }) => size))
-    const inodes = new Map(signatures.map((signature) => [signature.ino, signature]))
-    const items: Fresh[] = []
-    for (const [path, fact] of fresh) {
-      if (fact.kind === 'directory') items.push({ path, type: 'directory', signature: undefined, hash: undefined })
-      if (fact.kind !== 'file') continue
-      const { signature } = fact
-      const before = inodes.get(signature.ino)
-      const sure = before !== undefined && sameContentState(before, signature)
-      const isCandidate = before !== undefined || sizes.has(signature.size) || this.#context.unsettled.size > 0
-      const hash = !sure && isCandidate ? await this.#readHash(path, texts) : undefined
-      items.push({ path, type: 'file', signature, hash })
-    }
-    return items
-  }
-
-  async #readHash(path: RelPath, texts: Map<string, string>): Promise<string | undefined> {
-    const result = await this.#context.fs.read(path)
-    if (result.kind === 'unstable') return UNREAD
-    if (result.kind !== 'stable') return undefined
-    const decoded = decodeText(result.bytes)
-    if ('reason' in decoded) return undefined
-    texts.set(path, decoded.text)
-    return hashText(decoded.text)
-  }
-
-  async #oldText(row: BaseRow, items: readonly Fresh[]): Promise<string | undefined> {
-    if (row.type !== 'file') return undefined
-    const { unsettled, texts } = this.#context
-    if (row.wanted !== undefined) return await texts.read(row.wanted.doc, row.wanted)
-    if (row.agreed === undefined) return undefined
-    const match = unsettled.has(row.node) || items.some((item) => item.signature !== undefined && item.signature.ino === row.signature?.ino && item.hash !== undefined)
-    return match ? await this.#context.texts.read(row.doc, row.agreed) : undefined
-  }
-
-  async #move(renames: readonly Rename[], fresh: ReadonlyMap<RelPath, DiskFact>): Promise<void> {
-    const { workspace, index, emit, dirty, unsettled } = this.#context
-    const changes: LocalChange[] = []
-    const moved = new Map<NodeId, BaseRow>()
-    const filesFirst = [...renames].sort((a, b) => Number(a.type === 'directory') - Number(b.type === 'directory'))
-    for (const { from, to, type } of filesFirst) {
-      const placed = unsettled.at(from)
-      const row = index.at(from) ?? (placed === undefined ? undefined : placedRow(placed))
-      const entry = row === undefined ? undefined : workspace.tree.get(row.node)
-      if (row === undefined || entry === undefined) continue
-      changes.push({ type: 'move', node: entry.node, path: shownPath(this.#context, to as RelPath) })
-      const rows = type === 'directory' ? [row, ...index.below(row.path)] : [row]
-      for (const next of rebased(rows, from, to)) {
-        if (!moved.has(next.node)) moved.set(next.node, withSignature(next, fresh.get(next.path)))
-      }
-    }
-    const before = [...moved.keys()].map((node) => index.of(node)?.path)
-    await workspace.edit(changes, () => index.write([...moved.values()]))
-    for (const path of [...before, ...Array.from(moved.values(), (row) => row.path)]) if (path !== undefined) this.#settle(path, dirty)
-    for (const { from, to } of renames) emit('change', { path: to, what: 'moved', from: 'disk', was: from })
-  }
-
-  #settle(path: RelPath, dirty: FolderContext['dirty']): void {
-    this.forget(path)
-    this.#brake.release(path)
-    dirty.add(path)
   }
 
   async #judgeDeletions(gone: ReadonlyMap<RelPath, BaseRow>, fresh: ReadonlyMap<RelPath, DiskFact>): Promise<GoneVerdict> {
@@ -256,19 +207,4 @@ export class GoneFiles {
     this.#absentSince.delete(path)
     this.#certain.delete(path)
   }
-}
-
-function describeGone(row: BaseRow): Gone {
-  if (row.type === 'directory') return { path: row.path, type: 'directory', signature: undefined, hash: undefined }
-  return { path: row.path, type: 'file', signature: row.signature, hash: row.agreed?.hash }
-}
-
-function alikeTexts(before: string | undefined, after: string | undefined): boolean {
-  return before !== undefined && after !== undefined && isAlike(before, after)
-}
-
-/** A rename moves nothing but the change time: the file need not be read again. */
-function withSignature(row: BaseRow, fact: DiskFact | undefined): BaseRow {
-  if (row.type !== 'file' || fact?.kind !== 'file' || row.signature === undefined || row.racy) return row
-  return sameContentState(row.signature, fact.signature) ? { ...row, signature: fact.signature } : row
 }

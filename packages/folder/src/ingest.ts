@@ -199,25 +199,16 @@ export class Ingest {
 
   #delete({ path, base }: Subject): Taking | undefined {
     if (base === undefined) return undefined
-    const { index, workspace } = this.#context
-    const node = workspace.tree.get(base.node)?.node ?? base.node
+    const { index } = this.#context
     const rows = [base, ...(base.type === 'directory' ? index.below(path) : [])]
     return {
       path,
-      change: { type: 'delete', node, seen: new Map(rows.map((row) => this.#seen(row))) },
+      change: deletionOf(this.#context, base),
       units: 1,
       row: () => undefined,
       removed: [index.at(path)?.node ?? base.node, ...rows.map((row) => row.node)],
       event: { path, what: 'deleted', from: 'disk' }
     }
-  }
-
-  /** What this folder held of a row's file: whatever a peer sent meanwhile is not deleted with it. */
-  #seen(row: BaseRow): readonly [NodeId, SeenFile | undefined] {
-    const node = this.#context.workspace.tree.get(row.node)?.node ?? row.node
-    if (row.type !== 'file') return [node, undefined]
-    if (row.blob !== undefined) return [node, { blob: row.blob.blob }]
-    return [node, row.agreed === undefined ? undefined : { doc: row.doc, version: row.agreed.version }]
   }
 
   #setMode({ path, base, entry, disk }: Subject): Taking | undefined {
@@ -280,6 +271,21 @@ export class Ingest {
     const message = `${path} could not be taken over exactly: the file is left as it is and not synced; run collab doctor`
     if (skipped.add(path, 'could not be taken over exactly')) emit('warning', { code: 'not-exact', message })
   }
+}
+
+/** The deletion of what a row stands for, with all below it. */
+export function deletionOf(context: FolderContext, base: BaseRow): LocalChange {
+  const node = context.workspace.tree.get(base.node)?.node ?? base.node
+  const rows = [base, ...(base.type === 'directory' ? context.index.below(base.path) : [])]
+  return { type: 'delete', node, seen: new Map(rows.map((row) => seenOf(context, row))) }
+}
+
+/** What this folder held of a row's file: whatever a peer sent meanwhile is not deleted with it. */
+function seenOf({ workspace }: FolderContext, row: BaseRow): readonly [NodeId, SeenFile | undefined] {
+  const node = workspace.tree.get(row.node)?.node ?? row.node
+  if (row.type !== 'file') return [node, undefined]
+  if (row.blob !== undefined) return [node, { blob: row.blob.blob }]
+  return [node, row.agreed === undefined ? undefined : { doc: row.doc, version: row.agreed.version }]
 }
 
 function fromRow(row: BaseRow | undefined): HeldBase | undefined {

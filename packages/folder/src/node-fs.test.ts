@@ -48,6 +48,19 @@ describe('looking at the disk', () => {
     expect([fs.fact(path('no')), fs.fact(path('no/x')), fs.fact(path('d/f.md/x'))]).toEqual([{ kind: 'absent' }, { kind: 'absent' }, { kind: 'absent' }])
   })
 
+  it('[DISK64] a file from the future that came to rest is at rest for the next reader too, until it changes', async () => {
+    await using folder = await testFolder()
+    const { fs, at } = folder
+    const ahead = Date.now() / 1000 + 86_400
+    writeFileSync(at('a.md'), 'text\n')
+    utimesSync(at('a.md'), ahead, ahead)
+    expect((await readStable(fs, 'a.md')).kind).toBe('stable')
+    expect((await fs.read(path('a.md'))).kind).toBe('stable')
+    writeFileSync(at('a.md'), 'another text\n')
+    utimesSync(at('a.md'), ahead + 1, ahead + 1)
+    expect((await fs.read(path('a.md'))).kind).toBe('unstable')
+  })
+
   it('[DISK12] lists the whole tree but what is ignored, and says what it skipped', async () => {
     await using folder = await testFolder()
     const { fs, at } = folder

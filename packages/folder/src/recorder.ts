@@ -1,10 +1,11 @@
 import { shareMostLines } from '@collab/core'
 import type { NodeId } from '@collab/core'
 import type { BaseRow, FileRow, WantedText } from './base-row.js'
-import { pushedRing } from './base-row.js'
+import { isInDoubt, pushedRing } from './base-row.js'
 import { holdsNewLine } from './best-base.js'
 import { blobRow } from './blob-placing.js'
 import type { Subject } from './facts.js'
+import { lookOnce, markHeir } from './folder-context.js'
 import type { FolderContext } from './folder-context.js'
 import type { RelPath } from './rel-path.js'
 import { equalSignature, isRacy } from './signature.js'
@@ -12,8 +13,12 @@ import type { Signature } from './signature.js'
 import { decodeText, hashBytes } from './text-content.js'
 import { placedRow } from './unsettled.js'
 
+/** Files in doubt that are settled because of a new one. */
+const MAX_OTHERS = 256
 /** Readings of a file that a crash left in doubt. */
 const MAX_READS = 20
+
+type DoubtfulRow = FileRow & { readonly wanted: WantedText }
 
 interface FoundText {
   readonly text: string
@@ -45,15 +50,50 @@ export class Recorder {
 
   /** A file equal to what was about to be put on disk when the last run ended is ours; any other stays what it is. */
   async settleWanted(): Promise<void> {
+    const doubts = [...this.#context.index.all()].filter(isInDoubt)
+    await this.#settleAll(doubts, async ({ retryAfterMs }) => {
+      await new Promise<void>((resolve) => void this.#context.clock.after(retryAfterMs, resolve))
+      return true
+    })
+  }
+
+  /**
+   * The same for `paths` where the disk failed in this run; where one of them is new, for others too: it may be one of
+   * those, moved. @returns paths that are to be looked at later
+   */
+  async settleDoubts(paths: readonly RelPath[]): Promise<ReadonlySet<RelPath>> {
+    const { index, dirty } = this.#context
+    const later = new Set<RelPath>()
+    if (index.doubtful.size === 0) return later
+    const isNew = (path: RelPath): boolean => index.at(path) === undefined && lookOnce(this.#context, path).kind === 'file'
+    const others = paths.some(isNew) ? [...index.doubtful].slice(0, MAX_OTHERS) : []
+    const doubts = [...new Set([...paths.map((path) => index.at(path)), ...others])].filter(isInDoubt)
+    const settled = await this.#settleAll(doubts, ({ path, retryAfterMs }) => {
+      later.add(path)
+      dirty.add(path, retryAfterMs)
+      return Promise.resolve(false)
+    })
+    for (const path of settled) dirty.add(path)
+    return later
+  }
+
+  /** @param wait asked when a file is being written at this moment: whether to look again */
+  async #settleAll(doubts: readonly DoubtfulRow[], wait: (unrest: { readonly path: RelPath; readonly retryAfterMs: number }) => Promise<boolean>): Promise<readonly RelPath[]> {
+    const settledPaths: RelPath[] = []
     const rows: BaseRow[] = []
     const dropped: NodeId[] = []
-    for (const row of this.#context.index.all()) {
-      if (row.type !== 'file' || row.wanted === undefined) continue
-      const settled = await this.#settleRow(row, row.wanted)
+    for (const row of doubts) {
+      // What cannot be read now stays in doubt.
+      if (this.#context.fs.fact(row.path).kind === 'unreadable') continue
+      const found = await this.#readWanted(row, wait)
+      if (found === 'later') continue
+      settledPaths.push(row.path)
+      const settled = await this.#settleRow(row, found)
       if (settled === undefined) dropped.push(row.node)
       else rows.push(settled)
     }
     if (rows.length + dropped.length > 0) await this.#context.index.save(rows, dropped)
+    return settledPaths
   }
 
   #forget({ path, base, entry }: Subject, dropped: NodeId[]): void {
@@ -61,6 +101,7 @@ export class Recorder {
     const stored = index.at(path)?.node ?? base?.node
     if (stored !== undefined) dropped.push(stored)
     if (entry !== undefined && entry.path !== path) dirty.add(entry.path as RelPath)
+    markHeir(this.#context, path)
   }
 
   #refreshed({ path, base, disk }: Subject): BaseRow | undefined {
@@ -71,15 +112,15 @@ export class Recorder {
     return same && !moved ? undefined : { ...base, signature: disk.signature, racy: disk.racy }
   }
 
-  async #settleRow(row: FileRow, wanted: NonNullable<FileRow['wanted']>): Promise<FileRow | undefined> {
-    const found = await this.#readWanted(row, wanted)
+  async #settleRow(row: DoubtfulRow, found: FoundText | undefined): Promise<FileRow | undefined> {
+    const { wanted } = row
     if (found?.hash === wanted.hash) {
       const agreed = { version: wanted.version, hash: wanted.hash }
       const ring = (await this.#hasSeen(found, row, wanted)) ? pushedRing(row) : []
       return { ...row, doc: wanted.doc, agreed, ring, wanted: undefined, signature: found.signature, racy: found.racy }
     }
     if (this.#context.fs.fact(row.path).kind === 'absent') this.#context.unsettled.add(row)
-    if (row.agreed === undefined) return (await this.#wasEdited(found, wanted)) ? placedRow(row) : undefined
+    if (row.agreed === undefined) return (await this.#wasEdited(found, row)) ? placedRow(row) : undefined
     const ring = (await this.#hasSeen(found, row, wanted)) ? [{ version: wanted.version, hash: wanted.hash }, ...row.ring] : row.ring
     return { ...row, ring, wanted: undefined }
   }
@@ -95,21 +136,27 @@ export class Recorder {
     return holdsNewLine(found.text, await texts.read(doc, agreed), await texts.read(doc, wanted))
   }
 
-  /** A file of mostly the same lines where one was being placed was placed, and edited since. */
-  async #wasEdited(found: FoundText | undefined, wanted: NonNullable<FileRow['wanted']>): Promise<boolean> {
-    return found !== undefined && shareMostLines(await this.#context.texts.read(wanted.doc, wanted), found.text)
+  /**
+   * A file of mostly the same lines where one was being placed was placed, and edited since. Where a file was before it
+   * may be that one, which lacks what it never had.
+   */
+  async #wasEdited(found: FoundText | undefined, { wanted, signature }: DoubtfulRow): Promise<boolean> {
+    return found !== undefined && signature === undefined && shareMostLines(await this.#context.texts.read(wanted.doc, wanted), found.text)
   }
 
-  async #readWanted(row: FileRow, wanted: NonNullable<FileRow['wanted']>): Promise<FoundText | undefined> {
+  async #readWanted(
+    { path, wanted }: DoubtfulRow,
+    wait: (unrest: { readonly path: RelPath; readonly retryAfterMs: number }) => Promise<boolean>
+  ): Promise<FoundText | 'later' | undefined> {
     const { fs, texts, clock } = this.#context
-    if (fs.fact(row.path).kind !== 'file') return undefined
+    if (fs.fact(path).kind !== 'file') return undefined
     const content = (): Promise<string> => texts.read(wanted.doc, wanted)
     for (let attempt = 0; attempt < MAX_READS; attempt++) {
       const lookedAt = clock.now()
-      const result = await fs.read(row.path, { last: { content, hash: wanted.hash } })
+      const result = await fs.read(path, { last: { content, hash: wanted.hash } })
       if (result.kind === 'unstable') {
-        await new Promise<void>((resolve) => void clock.after(result.retryAfterMs, resolve))
-        continue
+        if (await wait({ path, retryAfterMs: result.retryAfterMs })) continue
+        return 'later'
       }
       if (result.kind !== 'stable') return undefined
       const decoded = decodeText(result.bytes)

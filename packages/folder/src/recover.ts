@@ -1,16 +1,16 @@
 import { readdirSync, unlinkSync } from 'node:fs'
 import { checkPath, errorMessage } from '@collab/core'
 import type { Logger } from '@collab/core'
-import { lookAt, lookAtPath } from './disk-fact.js'
+import { lookAtPath } from './disk-fact.js'
 import type { RecoverReport } from './folder-fs.js'
 import { partOf } from './part-name.js'
 import type { RelPath } from './rel-path.js'
-import { bringBack, dropSecondName } from './relocate.js'
+import { isThere, settleMove } from './recover-move.js'
+import { bringBack } from './second-names.js'
 import { sameContentState } from './signature.js'
-import type { Signature } from './signature.js'
 import type { TrashNote } from './trash.js'
 import type { DiskContext } from './write.js'
-import { tempAnchor } from './write.js'
+import { isPlaced, tempAnchor } from './write.js'
 
 interface OpenNote {
   readonly id: string
@@ -42,9 +42,9 @@ function clearTemporary(context: DiskContext): number {
 
 /** Whether the file is back where it was. */
 function finishOrUndo(context: DiskContext, { id, note }: OpenNote): boolean {
+  if (note.why === 'moved') return settleMove(context, id, note)
   const state = context.trash.stateOf(id)
   if (state === undefined) {
-    undoMove(context, note)
     context.trash.abandon(id)
     return false
   }
@@ -53,44 +53,11 @@ function finishOrUndo(context: DiskContext, { id, note }: OpenNote): boolean {
     context.trash.drop(id)
     return true
   }
-  if (note.why === 'moved') return finishMove(context, { id, note })
   const complete = note.why === 'removed' ? sameContentState(state, note.seen) : isPlaced(context, note)
   const back = !complete && isAbsent(context, note.path) && bringBack(context, id, note.path as RelPath)
   if (back) context.trash.abandon(id)
   else context.trash.finish(id)
   return back
-}
-
-/** A moved file that still has its old name has the new one too, if that was made: it goes. */
-function undoMove(context: DiskContext, { why, path, to }: TrashNote): void {
-  if (why === 'moved' && to !== undefined && checkPath(to) === undefined) dropSecondName(context, path as RelPath, to as RelPath)
-}
-
-/** Whether what was to take the file's place was there already, and whoever moved it from there knew what they did. */
-function isPlaced(context: DiskContext, { temp }: TrashNote): boolean {
-  if (temp === undefined) return false
-  using temps = tempAnchor(context.root)
-  const waiting = lookAt(temps.entry(temp))
-  return waiting.kind === 'absent' || (waiting.kind === 'file' && waiting.links > 1)
-}
-
-/** The old name was taken away; the new one was made before that. */
-function finishMove(context: DiskContext, { id, note }: OpenNote): boolean {
-  const state = context.trash.stateOf(id)
-  if (note.to !== undefined && state !== undefined && isThere(context, note.to, state)) {
-    context.trash.drop(id)
-    return false
-  }
-  const back = isAbsent(context, note.path) && bringBack(context, id, note.path as RelPath)
-  if (back) context.trash.abandon(id)
-  else context.trash.finish(id)
-  return back
-}
-
-/** Whether the file in `state` is also at `path`. */
-function isThere(context: DiskContext, path: string, { ino }: Signature): boolean {
-  const fact = lookAtPath(context.root, path as RelPath, context.spelling)
-  return fact.kind === 'file' && fact.signature.ino === ino
 }
 
 function isAbsent(context: DiskContext, path: string): boolean {

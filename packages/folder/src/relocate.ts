@@ -1,5 +1,5 @@
 import { closeSync, constants, fchmodSync, fstatSync, lstatSync, openSync, renameSync, rmdirSync, unlinkSync } from 'node:fs'
-import { errorCode, forgetAnchors, makeAnchor, openAnchor, openIfThere, parentFact } from './anchor.js'
+import { errorCode, forgetAnchors, makeAnchor, openAnchor, openIfThere } from './anchor.js'
 import { lookAt, signatureOf } from './disk-fact.js'
 import { isOneName, linkNew, moveBack, syncDirectory } from './durable.js'
 import type {
@@ -11,8 +11,10 @@ import type {
   RemoveDirectoryResult,
   RemoveResult
 } from './folder-fs.js'
+import { settleMove } from './recover-move.js'
 import type { RelPath } from './rel-path.js'
 import { namesOf } from './rel-path.js'
+import { lookAtNamed } from './second-names.js'
 import type { Signature } from './signature.js'
 import { equalSignature, sameContentState } from './signature.js'
 import type { TrashNote } from './trash.js'
@@ -53,11 +55,11 @@ export async function moveFile(context: DiskContext, from: RelPath, to: RelPath,
     if (before === undefined) return { kind: 'absent' }
     if (!equalSignature(signatureOf(before), expect)) return { kind: 'changed' }
     const id = context.trash.newId()
-    const note: TrashNote = { path: from, why: 'moved', to, at: context.clock.now(), seen: expect, changed: false }
+    const note: TrashNote = { path: from, why: 'moved', to, links: Number(before.nlink), at: context.clock.now(), seen: expect, changed: false }
     await context.trash.begin(id, note)
     const result = attempt(() => relink(context, from, to, id, expect))
     if (result.error !== undefined) {
-      context.stuck.add(to, () => undoMove(context, id, note))
+      context.stuck.add([from, to], () => settleMove(context, id, note))
       return blocked(result.error)
     }
     settle(context, id, { ...note, why: 'removed' })
@@ -66,15 +68,6 @@ export async function moveFile(context: DiskContext, from: RelPath, to: RelPath,
   } catch (error) {
     return blocked(error)
   }
-}
-
-/** After a failure in the middle: the file has its old name only. */
-function undoMove(context: DiskContext, id: string, note: TrashNote): void {
-  const [from, to] = [note.path as RelPath, note.to as RelPath]
-  const isAside = context.trash.stateOf(id) !== undefined
-  if (isAside && lookAtNamed(context, from).kind === 'absent') bringBack(context, id, from)
-  dropSecondName(context, from, to)
-  settle(context, id, { ...note, why: 'removed' })
 }
 
 /** The file has both names for a moment, so that it is at no moment without one. */
@@ -199,38 +192,10 @@ export async function setExecutable(
   }
 }
 
-function lookAtNamed(context: DiskContext, path: RelPath) {
-  const names = context.spelling.names(path)
-  try {
-    using parent = openAnchor(context.root, names.slice(0, -1))
-    return lookAt(parent.entry(names.at(-1) ?? ''))
-  } catch {
-    return parentFact(context.root, names.slice(0, -1))
-  }
-}
-
 function attempt<T>(run: () => T): { readonly value?: T; readonly error?: unknown } {
   try {
     return { value: run() }
   } catch (error) {
     return { error }
   }
-}
-
-/** Brings a displaced file back to where it was, making its parents; false when something else is there by now. */
-export function bringBack(context: DiskContext, id: string, path: RelPath): boolean {
-  const names = context.spelling.names(path)
-  using parent = makeAnchor(context.root, names.slice(0, -1))
-  using trash = context.trash.anchor()
-  return moveBack(trash.entry(id), parent.entry(names.at(-1) ?? ''))
-}
-
-/** Takes the name `second` away from a file that is called `first` too; false when it is not the same file. */
-export function dropSecondName(context: DiskContext, first: RelPath, second: RelPath): boolean {
-  const [one, other] = [lookAtNamed(context, first), lookAtNamed(context, second)]
-  if (one.kind !== 'file' || other.kind !== 'file' || one.signature.ino !== other.signature.ino || other.links < 2) return false
-  const names = context.spelling.names(second)
-  using parent = openAnchor(context.root, names.slice(0, -1))
-  unlinkSync(parent.entry(names.at(-1) ?? ''))
-  return true
 }

@@ -67,9 +67,11 @@ export class Round {
 
   /** False when nothing was due. */
   async run(lookout: Lookout): Promise<boolean> {
-    const due = this.#context.dirty.take(ROUND_PATHS, ROUND_PARKED)
+    const taken = this.#context.dirty.take(ROUND_PATHS, ROUND_PARKED)
     this.#context.found.clear()
-    if (due.length === 0) return false
+    if (taken.length === 0) return false
+    const later = await this.#parts.recorder.settleDoubts(taken)
+    const due = later.size === 0 ? taken : taken.filter((path) => !later.has(path))
     const { hold, retryAfterMs } = await this.#parts.gone.judge(due)
     for (const path of due) if (hold.has(path) && retryAfterMs !== undefined) this.#context.dirty.add(path, retryAfterMs)
     const subjects = await this.#gather(due.filter((path) => !hold.has(path)))

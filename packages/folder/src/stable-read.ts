@@ -27,6 +27,8 @@ interface Unrest {
   seenAt: number
   /** Monotonic: when the first unstable reading was. */
   readonly since: number
+  /** It came to rest, and only having watched it says so: the file's own times do not. */
+  rested: boolean
 }
 
 /** Reads files so that a half-finished save is never taken for a whole one. */
@@ -73,9 +75,13 @@ export class StableReader {
       name: nameOf(path),
       waitedMs: now - unrest.since
     })
-    const left = quiet - Math.max(this.#age(signature), now - unrest.seenAt)
+    const age = this.#age(signature)
+    const left = quiet - Math.max(age, now - unrest.seenAt)
     if (left > 0) return { kind: 'unstable', retryAfterMs: Math.min(Math.ceil(left), LONGEST_RETRY_MS) }
-    return this.#rest(path, stable(stats, bytes))
+    if (age >= quiet) return this.#rest(path, stable(stats, bytes))
+    // Who reads next need not wait again: two parts that each began anew would wait for each other for ever.
+    unrest.rested = true
+    return stable(stats, bytes)
   }
 
   /** Milliseconds since anything happened to the file, by the wall clock; a file from the future has none. */
@@ -87,12 +93,13 @@ export class StableReader {
   #unrestOf(path: RelPath, signature: Signature): Unrest {
     const now = this.#clock.monotonic()
     const known = this.#unrest.get(path)
-    if (known === undefined) {
-      const fresh = { signature, seenAt: now, since: now }
+    const isSame = known !== undefined && equalSignature(known.signature, signature)
+    if (known === undefined || (known.rested && !isSame)) {
+      const fresh = { signature, seenAt: now, since: now, rested: false }
       this.#unrest.set(path, fresh)
       return fresh
     }
-    if (!equalSignature(known.signature, signature)) {
+    if (!isSame) {
       known.signature = signature
       known.seenAt = now
     }

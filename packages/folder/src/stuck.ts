@@ -2,6 +2,11 @@ import { errorMessage } from '@collab/core'
 import type { Logger } from '@collab/core'
 import type { RelPath } from './rel-path.js'
 
+interface Repair {
+  readonly paths: readonly RelPath[]
+  readonly run: () => void
+}
+
 export const STUCK_REASON = 'The disk failed in the middle of a change here. It is put right as soon as the disk works again.'
 
 /**
@@ -11,32 +16,33 @@ export const STUCK_REASON = 'The disk failed in the middle of a change here. It 
  */
 export class StuckPaths {
   readonly #logger: Logger
-  readonly #repairs = new Map<RelPath, () => void>()
+  readonly #repairs = new Map<RelPath, Repair>()
 
   constructor(logger: Logger) {
     this.#logger = logger
   }
 
-  /** Tries `repair` now, and again at each look until it does not throw. */
-  add(path: RelPath, repair: () => void): void {
-    this.#repairs.set(path, repair)
-    this.#try(path, repair)
+  /** Tries `run` now, and again at each look at one of the paths until it does not throw. */
+  add(paths: readonly RelPath[], run: () => void): void {
+    const repair = { paths, run }
+    for (const path of paths) this.#repairs.set(path, repair)
+    this.#try(repair)
   }
 
   /** Whether the path still waits for its repair. */
   has(path: RelPath): boolean {
     const repair = this.#repairs.get(path)
-    return repair !== undefined && !this.#try(path, repair)
+    return repair !== undefined && !this.#try(repair)
   }
 
-  #try(path: RelPath, repair: () => void): boolean {
+  #try(repair: Repair): boolean {
     try {
-      repair()
-      this.#repairs.delete(path)
-      return true
+      repair.run()
     } catch (error) {
-      this.#logger.warn('a change of the disk could be neither finished nor undone', { path, error: errorMessage(error) })
+      this.#logger.warn('a change of the disk could be neither finished nor undone', { path: repair.paths.join(', '), error: errorMessage(error) })
       return false
     }
+    for (const path of repair.paths) if (this.#repairs.get(path) === repair) this.#repairs.delete(path)
+    return true
   }
 }

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { MAX_TEXT_BYTES } from '@collab/core'
+import { MAX_TEXT_BYTES, diffCost, diffText } from '@collab/core'
 import type { DocId, Workspace } from '@collab/core'
 import type { BaseText } from './base-row.js'
 
@@ -23,6 +23,11 @@ export function encodeText(text: string): Uint8Array {
 
 export function tooLarge(size: number): string {
   return `larger than ${MAX_TEXT_BYTES / 1024 ** 2} MiB of text (${(size / 1024 ** 2).toFixed(1)} MiB)`
+}
+
+/** Whether one text may have become the other by editing: less than half of both differs. */
+export function isAlike(a: string, b: string): boolean {
+  return diffCost(diffText(a, b)) * 2 < a.length + b.length
 }
 
 /** SHA-256 of the text's UTF-8 bytes, base64url. */

@@ -23,6 +23,8 @@ export interface TrashNote {
   readonly why: 'replaced' | 'removed' | 'moved'
   /** Where a moved file goes. */
   readonly to?: string
+  /** How many names a moved file had: one more, and it has the new name, wherever that is by now. */
+  readonly links?: number
   /** Of a replaced file: the temporary name of what was to take its place. */
   readonly temp?: string
   /** Wall-clock milliseconds. */
@@ -62,10 +64,14 @@ export class Trash {
     await syncAndClose(this.#write(`${id}.open`, note))
   }
 
-  /** The operation is complete. */
+  /** The operation is complete; that it was finished before is fine. */
   finish(id: HeldId): void {
     using trash = this.anchor()
-    renameSync(trash.entry(`${id}.open`), trash.entry(`${id}.json`))
+    try {
+      renameSync(trash.entry(`${id}.open`), trash.entry(`${id}.json`))
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT' || lstatSync(trash.entry(`${id}.json`), { throwIfNoEntry: false }) === undefined) throw error
+    }
   }
 
   /** The operation did not happen, or left nothing behind. */

@@ -20,6 +20,10 @@ export class Unsettled {
     return this.#rows.has(node)
   }
 
+  delete(node: NodeId): void {
+    this.#rows.delete(node)
+  }
+
   rows(): readonly FileRow[] {
     return [...this.#rows.values()]
   }

@@ -4,7 +4,7 @@ import type { Clock } from '@collab/core'
 import type { Anchor } from './anchor.js'
 import { diskReason, errorCode, makeAnchor, openAnchor, openIfThere } from './anchor.js'
 import { partEntry } from './part-name.js'
-import { signatureOf } from './disk-fact.js'
+import { lookAt, signatureOf } from './disk-fact.js'
 import { linkNew, moveBack, syncAndClose, syncDirectory, unlinkIfThere, writeNew } from './durable.js'
 import type { Blocked, Expected, HeldId, ReplaceOptions, ReplaceResult } from './folder-fs.js'
 import type { HeldInodes } from './held.js'
@@ -129,14 +129,22 @@ async function swapFile(
 /** Closes the journal after a failure: nothing may be left aside that has nothing in its place. */
 function putBackLater(context: DiskContext, id: HeldId, note: TrashNote): void {
   const path = note.path as RelPath
-  context.stuck.add(path, () => {
-    if (statsAt(context, path) === undefined && context.trash.stateOf(id) !== undefined) {
+  context.stuck.add([path], () => {
+    if (statsAt(context, path) === undefined && context.trash.stateOf(id) !== undefined && !isPlaced(context, note)) {
       using parent = openAnchor(context.root, context.spelling.names(path).slice(0, -1))
       using trash = context.trash.anchor()
       moveBack(trash.entry(id), parent.entry(context.spelling.names(path).at(-1) ?? ''))
     }
     settle(context, id, note)
   })
+}
+
+/** Whether what was to take the file's place was there already, and whoever moved it from there knew what they did. */
+export function isPlaced(context: DiskContext, { temp }: TrashNote): boolean {
+  if (temp === undefined) return false
+  using temps = tempAnchor(context.root)
+  const waiting = lookAt(temps.entry(temp))
+  return waiting.kind === 'absent' || (waiting.kind === 'file' && waiting.links > 1)
 }
 
 /** The new file and the note, both durable, or neither. */

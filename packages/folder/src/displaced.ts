@@ -1,0 +1,71 @@
+import type { FileRow } from './base-row.js'
+import type { FolderContext } from './folder-context.js'
+import { lookOnce } from './folder-context.js'
+import type { RelPath } from './rel-path.js'
+import { sameContentState } from './signature.js'
+import type { DiskFact } from './signature.js'
+import { decodeText, isAlike } from './text-content.js'
+
+/** Known files whose place another has taken, moved or made there. They are as gone as those with nothing in their place. */
+export interface Displaced {
+  readonly rows: readonly FileRow[]
+  /** What known files took: where they went. */
+  readonly taken: ReadonlyMap<RelPath, DiskFact>
+  /** Where what is in such a place is still being written. */
+  readonly unsure: readonly RelPath[]
+}
+
+/**
+ * Tells a file that was moved over another, or away with a new one in its place, from one that was edited. An edit is
+ * what leaves most of the text, whatever inode it is saved to: programs save to new files, and leave the old one as a
+ * backup.
+ */
+export async function findDisplaced(context: FolderContext, due: readonly RelPath[]): Promise<Displaced> {
+  const rows = new Map<RelPath, FileRow>()
+  const taken = new Map<RelPath, DiskFact>()
+  const unsure: RelPath[] = []
+  for (const path of context.index.files === 0 ? [] : due) {
+    const fact = lookOnce(context, path)
+    const owner = fact.kind === 'file' ? movedOwner(context, path, fact) : undefined
+    if (owner === undefined) continue
+    const row = context.index.at(path)
+    if (row?.type === 'file' && !(await isEdit(context, row, await textOf(context, owner)))) {
+      rows.set(path, row)
+      taken.set(path, fact)
+    }
+    // What the owner's own place holds now: another known file, which is looked at in its turn, or a new one.
+    const there = lookOnce(context, owner.path)
+    if (there.kind !== 'file' || rows.has(owner.path) || movedOwner(context, owner.path, there) !== undefined) continue
+    const text = await readText(context, owner.path)
+    if (text === undefined) unsure.push(owner.path)
+    else if (!(await isEdit(context, owner, text.text))) rows.set(owner.path, owner)
+  }
+  return { rows: [...rows.values()], taken, unsure }
+}
+
+/** Undefined while the file is being written; without a text where it is none. */
+async function readText({ fs }: FolderContext, path: RelPath): Promise<{ readonly text?: string } | undefined> {
+  const result = await fs.read(path)
+  if (result.kind === 'unstable') return undefined
+  if (result.kind !== 'stable') return {}
+  const decoded = decodeText(result.bytes)
+  return 'text' in decoded ? decoded : {}
+}
+
+/** The known file that a file at `path` is, where it is no longer at its own. */
+function movedOwner(context: FolderContext, path: RelPath, { signature }: Extract<DiskFact, { kind: 'file' }>): FileRow | undefined {
+  const owner = context.index.ofInode(signature.ino)
+  if (owner?.type !== 'file' || owner.path === path || owner.ignored || owner.signature === undefined) return undefined
+  const there = lookOnce(context, owner.path)
+  const isGone = there.kind === 'absent' || (there.kind === 'file' && there.signature.ino !== signature.ino)
+  return isGone && sameContentState(owner.signature, signature) ? owner : undefined
+}
+
+async function isEdit(context: FolderContext, row: FileRow, text: string | undefined): Promise<boolean> {
+  const before = await textOf(context, row)
+  return before !== undefined && text !== undefined && isAlike(before, text)
+}
+
+async function textOf({ texts }: FolderContext, { doc, agreed }: FileRow): Promise<string | undefined> {
+  return agreed === undefined ? undefined : await texts.read(doc, agreed)
+}

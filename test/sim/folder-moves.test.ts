@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest'
+import { twoFolders } from '../harness/two-folders.js'
+import type { TwoFolders } from '../harness/two-folders.js'
+
+const LINES = 'one\ntwo\nthree\n'
+const OTHER = 'alpha\nbravo\ncharlie\n'
+
+/** Both act while they cannot hear each other, and meet. */
+async function apart({ world, a, b, settled }: TwoFolders, act: (a: TwoFolders['a'], b: TwoFolders['b']) => void): Promise<void> {
+  world.unlink()
+  act(a, b)
+  await settled()
+  world.link()
+  await settled()
+}
+
+describe('what takes the place of a file', () => {
+  it('[SYNC39] a file moved over another keeps its history, and what a peer wrote into it', async () => {
+    using folders = await twoFolders({ 'x.md': LINES, 'y.md': OTHER })
+    const node = folders.b.peer.live.tree.at('y.md')?.node
+    await apart(folders, (a, b) => {
+      b.user.move('y.md', 'x.md')
+      a.user.append('y.md', 'delta\n')
+    })
+    expect(folders.files()).toEqual([['x.md', `${OTHER}delta\n`]])
+    expect(folders.a.peer.live.tree.at('x.md')?.node).toBe(node)
+  })
+
+  it('[SYNC39] what a peer wrote into the file that another was moved over is kept beside it', async () => {
+    using folders = await twoFolders({ 'x.md': LINES, 'y.md': OTHER })
+    await apart(folders, (a, b) => {
+      b.user.move('y.md', 'x.md')
+      a.user.append('x.md', 'four\n')
+    })
+    expect(folders.files().map(([, text]) => text).sort()).toEqual([OTHER, `${LINES}four\n`])
+  })
+
+  it('[SYNC39] a file moved away with a new one in its place takes along what a peer wrote into it', async () => {
+    using folders = await twoFolders({ 'x.md': LINES })
+    await apart(folders, (a, b) => {
+      b.user.move('x.md', 'old.md')
+      b.user.save('x.md', OTHER)
+      a.user.append('x.md', 'four\n')
+    })
+    expect(folders.files()).toEqual([['old.md', `${LINES}four\n`], ['x.md', OTHER]])
+  })
+
+  it('[SYNC39] a save that leaves the old file as a backup is an edit', async () => {
+    using folders = await twoFolders({ 'x.md': LINES })
+    await apart(folders, (a, b) => {
+      b.user.move('x.md', 'x.md.bak')
+      b.user.save('x.md', `zero\n${LINES}`)
+      a.user.append('x.md', 'four\n')
+    })
+    expect(folders.files()).toEqual([['x.md', `zero\n${LINES}four\n`], ['x.md.bak', LINES]])
+  })
+
+  it('[SYNC39] two files that swap their names take along what a peer wrote into them, whether the program runs or not', async () => {
+    for (const isRunning of [true, false]) {
+      using folders = await twoFolders({ 'x.md': LINES, 'y.md': OTHER })
+      folders.world.unlink()
+      if (!isRunning) await folders.b.stop()
+      for (const [from, to] of [['x.md', 'z.md'], ['y.md', 'x.md'], ['z.md', 'y.md']] as const) folders.b.user.move(from, to)
+      folders.a.user.append('x.md', 'four\n')
+      folders.a.user.append('y.md', 'delta\n')
+      if (!isRunning) await folders.b.start()
+      await folders.settled()
+      folders.world.link()
+      await folders.settled()
+      expect(folders.files()).toEqual([['x.md', `${OTHER}delta\n`], ['y.md', `${LINES}four\n`]])
+    }
+  })
+})
+
+describe('a directory that a peer moved', () => {
+  it('[SYNC40] takes along nothing that was deleted in it', async () => {
+    using folders = await twoFolders({ 'd/x.md': LINES, 'd/y.md': OTHER, 'z.md': 'z\n' })
+    await apart(folders, (a) => {
+      a.user.remove('d/x.md')
+      a.user.move('d', 'e')
+    })
+    expect(folders.files()).toEqual([['e/y.md', OTHER], ['z.md', 'z\n']])
+  })
+
+  it('[SYNC40] keeps files apart that changed names in it', async () => {
+    using folders = await twoFolders({ 'd/x.md': LINES, 'd/y.md': OTHER })
+    await apart(folders, (a) => {
+      a.user.move('d/x.md', 'd/w.md')
+      a.user.move('d', 'e')
+      a.user.save('e/x.md', 'new\n')
+    })
+    expect(folders.files()).toEqual([['e/w.md', LINES], ['e/x.md', 'new\n'], ['e/y.md', OTHER]])
+  })
+})
+
+describe('a place that has just become free', () => {
+  it('[SYNC41] is taken by a peer\'s file only when it is known where the one that stood there went', async () => {
+    using folders = await twoFolders({ 'x.md': LINES, 'y.md': OTHER }, { b: { watcher: { delayMs: 400 } } })
+    const { world, a, b, settled } = folders
+    world.unlink()
+    a.user.move('x.md', 'w.md')
+    a.user.move('y.md', 'x.md')
+    await settled()
+    world.link()
+    b.user.move('x.md', 'v.md')
+    await settled()
+    await world.pass(6_000)
+    await settled()
+    expect(folders.files().map(([, text]) => text).sort()).toEqual([OTHER, LINES].sort())
+    expect(folders.files().find(([path]) => path === 'x.md')?.[1]).toBe(OTHER)
+  })
+})
