@@ -21,7 +21,7 @@ export function simCrypto(random: Pick<SeededRandom, 'bytes'>): Crypto {
     },
     verify: (publicKey, message, given) => Buffer.compare(signature(publicKey, message), given) === 0,
     exchangePublicKey: (seed) => sha256(Buffer.from('exchange'), seed),
-    seal: (key, _nonce, data, plain) => new Uint8Array(Buffer.concat([plain, tag(key, data, plain)])),
+    seal: (key, _nonce, data, plain, head = new Uint8Array(0)) => new Uint8Array(Buffer.concat([head, plain, tag(key, data, plain)])),
     open(key, _nonce, data, sealed) {
       const plain = sealed.slice(0, Math.max(0, sealed.length - TAG_BYTES))
       return Buffer.compare(tag(key, data, plain), sealed.subarray(plain.length)) === 0 ? plain : undefined

@@ -1,4 +1,4 @@
-import { NodeChunkFiles, createTransport, nodeCrypto, openStoreOrSetAside, openWorkspace, silentLogger, systemClock } from '@collab/core'
+import { NodeChunkFiles, collectYoungEvery, createTransport, nodeCrypto, openStoreOrSetAside, openWorkspace, silentLogger, systemClock } from '@collab/core'
 import type { BlobLimits, KvStore, Workspace, WorkspaceInit, WorkspaceKeys } from '@collab/core'
 import { FolderSync, lockFolder, openFolder } from '@collab/folder'
 import type { BlobPolicy, FolderFs, Marker, PurgeOptions } from '@collab/folder'
@@ -71,7 +71,7 @@ export async function openSession(init: SessionInit): Promise<Session> {
   const { workspace, isRolledBack } = await openOwnWorkspace(init, store, fs)
   opening.defer(() => workspace.stop())
   const teller = new ChangeTeller((limit) => workspace.history({ limit }), init.tell)
-  if (fs === undefined) workspace.blobs.use({ sealed: new NodeChunkFiles(`${init.storeDirectory}/chunks`) })
+  if (fs === undefined) workspace.blobs.use(new NodeChunkFiles(`${init.storeDirectory}/chunks`))
   const sync = fs === undefined ? undefined : folderSync(init, workspace, fs, { isRolledBack, isLost: isFresh || init.lostStore === true })
   if (sync !== undefined) opening.defer(() => sync.stop())
   opening.defer(() => teller.idle())
@@ -141,7 +141,7 @@ async function openOwnWorkspace(init: SessionInit, store: KvStore, fs: FolderFs 
   const { keys, name, machine, network, blobLimits = {} } = init
   const transport: WorkspaceInit['transport'] = (privateKey, handlers) =>
     createTransport({ listen: [], peers: [], mdns: false, ...network, privateKey, handlers, crypto: nodeCrypto, discoveryKey: keys.discoveryKey })
-  const workspace = await openWorkspace({ keys, store, name, machine, continuous, blobLimits, ...(network !== undefined && { transport }) })
+  const workspace = await openWorkspace({ keys, store, name, machine, continuous, blobLimits, onBlobBytes: collectYoungEvery(), ...(network !== undefined && { transport }) })
   return { workspace, isRolledBack }
 }
 

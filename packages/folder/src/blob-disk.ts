@@ -1,5 +1,4 @@
-import { closeSync, constants, fstatSync, ftruncateSync, lstatSync, openSync, read, readdirSync, write } from 'node:fs'
-import { promisify } from 'node:util'
+import { closeSync, constants, fstatSync, ftruncateSync, lstatSync, openSync, readdirSync } from 'node:fs'
 import { openAnchor } from './anchor.js'
 import { factOf, signatureOf } from './disk-fact.js'
 import { unlinkIfThere } from './durable.js'
@@ -10,8 +9,6 @@ import { equalSignature } from './signature.js'
 import type { DiskContext } from './write.js'
 import { tempAnchor } from './write.js'
 
-const readLater = promisify(read)
-const writeLater = promisify(write)
 /** A FIFO opens at once and a symlink not at all. */
 const READ_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
 const PART_FLAGS = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0)
@@ -33,7 +30,7 @@ export function openFile(context: DiskContext, path: RelPath): OpenFile | undefi
     const named = lstatSync(parent.entry(name), { bigint: true, throwIfNoEntry: false })
     return named !== undefined && equalSignature(signatureOf(named), signature) && equalSignature(signatureOf(fstatSync(fd, { bigint: true })), signature)
   }
-  return { fd, signature, read: (at, size) => readAt(fd, at, size), isSame, close: () => closeSync(fd) }
+  return { fd, signature, isSame, close: () => closeSync(fd) }
 }
 
 function openAt(context: DiskContext, parents: readonly string[], name: string): number | undefined {
@@ -43,17 +40,6 @@ function openAt(context: DiskContext, parents: readonly string[], name: string):
   } catch {
     return undefined
   }
-}
-
-/** All `size` bytes from `at` on; undefined when the file is shorter. */
-async function readAt(fd: number, at: number, size: number): Promise<Uint8Array | undefined> {
-  const bytes = new Uint8Array(size)
-  for (let filled = 0; filled < size; ) {
-    const { bytesRead } = await readLater(fd, bytes, filled, size - filled, at + filled)
-    if (bytesRead === 0) return undefined
-    filled += bytesRead
-  }
-  return bytes
 }
 
 /** Opens or makes a file that is put together piece by piece; see `FolderFs.openPart`. */
@@ -69,15 +55,7 @@ export function openPart(context: DiskContext, name: string, size: number): Open
     closeSync(fd)
     throw error
   }
-  return {
-    fd,
-    isNew,
-    read: (at, length) => readAt(fd, at, length),
-    async write(at, bytes) {
-      for (let done = 0; done < bytes.length; ) done += (await writeLater(fd, bytes, done, bytes.length - done, at + done)).bytesWritten
-    },
-    close: () => closeSync(fd)
-  }
+  return { fd, isNew, close: () => closeSync(fd) }
 }
 
 export function dropPart(context: DiskContext, name: string): void {

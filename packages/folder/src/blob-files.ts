@@ -1,21 +1,34 @@
-import { Bitfield, nodeCrypto, sealChunk } from '@collab/core'
-import type { BlobId, BlobKeys, ChunkList, ChunkThread, NodeId, PlainFiles, Workspace } from '@collab/core'
+import { Bitfield } from '@collab/core'
+import type { BlobId, BlobPlace, ChunkList, ChunkThread, Clock, Kept, NodeId, Workspace } from '@collab/core'
 import type { BaseIndex } from './base-index.js'
-import type { FolderFs, OpenPart } from './folder-fs.js'
+import type { ChunkTags } from './chunk-tags.js'
+import type { FolderFs, OpenFile, OpenPart } from './folder-fs.js'
+import type { RelPath } from './rel-path.js'
+import { SharedFile } from './shared-file.js'
 import { equalSignature } from './signature.js'
 
 /** A blob that is being put together. */
 interface Part {
-  readonly file: OpenPart
+  readonly file: SharedFile<OpenPart>
   readonly field: Bitfield
 }
+
+/** A file that chunks are read from. */
+interface Source {
+  readonly file: SharedFile<OpenFile>
+  usedAt: number
+}
+
+/** A file that chunks were read from stays open for so long: it is opened once for all of them. */
+const SOURCE_IDLE_MS = 2_000
 
 export interface BlobFilesInit {
   readonly workspace: Pick<Workspace, 'blobs'>
   readonly fs: FolderFs
   readonly index: BaseIndex
-  readonly keys: BlobKeys
+  readonly clock: Clock
   readonly thread: ChunkThread
+  readonly tags: ChunkTags
   /** The files that wait for a blob: what they hold now may share chunks with it. */
   readonly waitingFor: (blob: BlobId) => Iterable<NodeId>
 }
@@ -25,11 +38,13 @@ export interface BlobFilesInit {
  * together in `.collab/temp`. There is no second copy of anything, and no list of what is there: after a crash the part
  * itself is looked through.
  */
-export class BlobFiles implements PlainFiles {
+export class BlobFiles implements BlobPlace {
   readonly #init: BlobFilesInit
   readonly #parts = new Map<BlobId, Part>()
+  readonly #sources = new Map<BlobId, Source>()
   /** Whole, and not placed yet. */
   readonly #ready = new Set<BlobId>()
+  #cancelLook: (() => void) | undefined
 
   constructor(init: BlobFilesInit) {
     this.#init = init
@@ -49,16 +64,17 @@ export class BlobFiles implements PlainFiles {
   held(list: ChunkList): Promise<Bitfield | undefined> {
     const part = this.#parts.get(list.blob)
     if (part !== undefined) return Promise.resolve(part.field)
-    return Promise.resolve(this.#source(list.blob) === undefined ? undefined : Bitfield.whole(list.count))
+    return Promise.resolve(this.#pathOf(list.blob) === undefined ? undefined : Bitfield.whole(list.count))
   }
 
   async prepare(list: ChunkList): Promise<Bitfield> {
     const known = this.#parts.get(list.blob)
     if (known !== undefined) return known.field
-    const file = this.#init.fs.openPart(list.blob, list.size)
+    const opened = this.#init.fs.openPart(list.blob, list.size)
+    const file = new SharedFile(opened)
     try {
-      const field = file.isNew ? new Bitfield(list.count) : await this.#init.thread.match(file.fd, list)
-      if (!field.isWhole) await this.#takeOver(list, file, field)
+      const field = opened.isNew ? new Bitfield(list.count) : await file.use(({ fd }) => this.#init.thread.match(fd, list))
+      if (!field.isWhole) await file.use(({ fd }) => this.#takeOver(list, fd, field))
       this.#close(list.blob)
       this.#parts.set(list.blob, { file, field })
       return field
@@ -68,17 +84,21 @@ export class BlobFiles implements PlainFiles {
     }
   }
 
-  async read(list: ChunkList, at: number, size: number): Promise<Uint8Array | undefined> {
-    const part = this.#parts.get(list.blob)
-    if (part !== undefined) return await part.file.read(at, size)
-    return await this.#readFile(list.blob, at, size)
+  async read(list: ChunkList, index: number): Promise<Uint8Array | undefined> {
+    const { thread, tags } = this.#init
+    const file = this.#parts.get(list.blob)?.file ?? this.#source(list.blob)
+    const sealed = await file?.use(({ fd }) => thread.seal(fd, list, index, tags.of(list, index)))
+    // It holds something else by now, or was replaced.
+    if (sealed === undefined) this.#forget(list.blob)
+    return sealed
   }
 
-  async write(list: ChunkList, index: number, plain: Uint8Array): Promise<void> {
+  async write(list: ChunkList, index: number, sealed: Uint8Array): Promise<Kept> {
     const part = this.#parts.get(list.blob)
     if (part === undefined) throw new Error('nobody wants this file any more')
-    await part.file.write(list.startOf(index), plain)
-    part.field.set(index)
+    const kept = await part.file.use(({ fd }) => this.#init.thread.open(fd, list, index, sealed))
+    if (kept === 'kept') part.field.set(index)
+    return kept
   }
 
   finish(blob: BlobId): Promise<void> {
@@ -99,7 +119,9 @@ export class BlobFiles implements PlainFiles {
   }
 
   stop(): void {
+    this.#cancelLook?.()
     for (const blob of this.#parts.keys()) this.#close(blob)
+    for (const blob of this.#sources.keys()) this.#forget(blob)
   }
 
   #close(blob: BlobId): void {
@@ -108,7 +130,7 @@ export class BlobFiles implements PlainFiles {
   }
 
   /** A file on the disk that holds this blob and is as it was then. */
-  #source(blob: string) {
+  #pathOf(blob: string): RelPath | undefined {
     const { index, fs } = this.#init
     for (const row of index.ofBlob(blob)) {
       const fact = fs.fact(row.path)
@@ -117,39 +139,45 @@ export class BlobFiles implements PlainFiles {
     return undefined
   }
 
-  async #readFile(blob: string, at: number, size: number): Promise<Uint8Array | undefined> {
-    const path = this.#source(blob)
-    const file = path === undefined ? undefined : this.#init.fs.open(path)
-    try {
-      return await file?.read(at, size)
-    } finally {
-      file?.close()
-    }
+  /** That file, open: whether it still is as it was shows by what is read. */
+  #source(blob: BlobId): SharedFile<OpenFile> | undefined {
+    const { fs, clock } = this.#init
+    const known = this.#sources.get(blob)
+    const path = known === undefined ? this.#pathOf(blob) : undefined
+    const opened = path === undefined ? undefined : fs.open(path)
+    const source = known ?? (opened === undefined ? undefined : { file: new SharedFile(opened), usedAt: 0 })
+    if (source === undefined) return undefined
+    source.usedAt = clock.monotonic()
+    this.#sources.set(blob, source)
+    this.#cancelLook ??= clock.after(SOURCE_IDLE_MS, () => this.#closeIdle())
+    return source.file
+  }
+
+  #forget(blob: BlobId): void {
+    this.#sources.get(blob)?.file.close()
+    this.#sources.delete(blob)
+  }
+
+  #closeIdle(): void {
+    const { clock } = this.#init
+    for (const [blob, { usedAt }] of this.#sources) if (clock.monotonic() - usedAt >= SOURCE_IDLE_MS) this.#forget(blob)
+    this.#cancelLook = this.#sources.size === 0 ? undefined : clock.after(SOURCE_IDLE_MS, () => this.#closeIdle())
   }
 
   /** Chunks that other files on this disk hold: a copy, a file that was renamed meanwhile, the version before. */
-  async #takeOver(list: ChunkList, file: OpenPart, field: Bitfield): Promise<void> {
-    const missing = new Map<string, number[]>()
-    for (let at = 0; at < list.count; at++) {
-      if (field.has(at)) continue
-      const key = list.keyOf(at)
-      const places = missing.get(key)
-      if (places === undefined) missing.set(key, [at])
-      else places.push(at)
-    }
+  async #takeOver(list: ChunkList, to: number, field: Bitfield): Promise<void> {
+    const missing = placesOf(list, field)
     for (const blob of this.#relatives(list.blob)) {
       const other = blob === list.blob ? list : await this.#init.workspace.blobs.list(blob)
       if (other === undefined) continue
       for (let at = 0; at < other.count && missing.size > 0; at++) {
-        const key = other.keyOf(at)
-        const places = missing.get(key)
-        const plain = places === undefined ? undefined : await this.#readFile(blob, other.startOf(at), other.sizeOf(at))
-        if (places === undefined || plain === undefined || !this.#isChunk(list, places[0] ?? 0, plain)) continue
-        for (const place of places) {
-          await file.write(list.startOf(place), plain)
-          field.set(place)
-        }
-        missing.delete(key)
+        const places = missing.get(other.keyOf(at))
+        if (places === undefined) continue
+        const starts = places.map((place) => list.startOf(place))
+        const file = this.#source(blob)
+        if ((await file?.use(({ fd }) => this.#init.thread.copy(fd, other, at, to, starts))) !== true) continue
+        for (const place of places) field.set(place)
+        missing.delete(other.keyOf(at))
       }
     }
   }
@@ -162,8 +190,17 @@ export class BlobFiles implements PlainFiles {
       if (row?.type === 'file' && row.blob !== undefined && row.blob.blob !== blob) yield row.blob.blob
     }
   }
+}
 
-  #isChunk(list: ChunkList, index: number, plain: Uint8Array): boolean {
-    return list.names(index, nodeCrypto.sha256(sealChunk(nodeCrypto, this.#init.keys, plain)))
+/** Where the chunks that are missing belong, by their hash. */
+function placesOf(list: ChunkList, field: Bitfield): Map<string, number[]> {
+  const missing = new Map<string, number[]>()
+  for (let at = 0; at < list.count; at++) {
+    if (field.has(at)) continue
+    const key = list.keyOf(at)
+    const places = missing.get(key)
+    if (places === undefined) missing.set(key, [at])
+    else places.push(at)
   }
+  return missing
 }

@@ -1,5 +1,6 @@
 import type { BlobRef, ChunkThread, Clock, Workspace } from '@collab/core'
 import { errorMessage } from '@collab/core'
+import type { ChunkTags } from './chunk-tags.js'
 import type { FolderFs, OpenFile } from './folder-fs.js'
 import type { RelPath } from './rel-path.js'
 import { equalSignature, isRacy } from './signature.js'
@@ -30,6 +31,7 @@ export interface BlobScannerInit {
   readonly fs: FolderFs
   readonly clock: Clock
   readonly thread: ChunkThread
+  readonly tags: ChunkTags
   /** A path can be looked at again. */
   readonly done: (path: RelPath) => void
 }
@@ -100,9 +102,10 @@ export class BlobScanner {
     const lookedAt = clock.now()
     const { signature } = file
     try {
-      const items = await thread.cut(file.fd, Number(signature.size))
+      const { items, tags } = await thread.cut(file.fd, Number(signature.size))
       if (!file.isSame()) return
       const ref = await workspace.blobs.describe(items)
+      this.#init.tags.keep(ref.blob, tags)
       this.#keep(path, { signature, result: { ...ref, racy: isRacy(signature, lookedAt) } })
     } catch (error) {
       if (!this.#stopped) this.#keep(path, { signature, result: { reason: `cannot be read: ${errorMessage(error)}` } })

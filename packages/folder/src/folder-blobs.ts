@@ -6,6 +6,7 @@ import { BlobFiles } from './blob-files.js'
 import { BlobScanner } from './blob-scanner.js'
 import type { ScanResult } from './blob-scanner.js'
 import { BlobWaiters } from './blob-waiters.js'
+import { ChunkTags } from './chunk-tags.js'
 import type { FolderFs } from './folder-fs.js'
 import type { RelPath } from './rel-path.js'
 import type { Signature } from './signature.js'
@@ -30,7 +31,7 @@ export interface FolderBlobsInit {
 export class FolderBlobs {
   readonly #init: FolderBlobsInit
   readonly #scanner: BlobScanner | undefined
-  readonly #thread: ChunkThread | undefined
+  readonly #threads: readonly ChunkThread[] = []
   readonly files: BlobFiles | undefined
   readonly #waiters = new BlobWaiters()
   #undo: Unsubscribe = () => undefined
@@ -41,16 +42,18 @@ export class FolderBlobs {
     const { workspace, fs, index, clock } = init
     const { keys } = workspace.blobs
     if (keys === undefined) return
-    const thread = new ChunkThread(keys)
-    this.#thread = thread
-    this.#scanner = new BlobScanner({ workspace, fs, clock, thread, done: init.mark })
-    this.files = new BlobFiles({ workspace, fs, index, keys, thread, waitingFor: (blob) => this.#waiters.nodesOf(blob) })
+    // What peers wait for does not wait until a large file was cut.
+    const [cutting, moving] = [new ChunkThread(keys), new ChunkThread(keys)]
+    const tags = new ChunkTags()
+    this.#threads = [cutting, moving]
+    this.#scanner = new BlobScanner({ workspace, fs, clock, thread: cutting, tags, done: init.mark })
+    this.files = new BlobFiles({ workspace, fs, index, clock, thread: moving, tags, waitingFor: (blob) => this.#waiters.nodesOf(blob) })
   }
 
   start(): void {
     const { workspace, mark } = this.#init
     this.#started = true
-    if (this.files !== undefined) workspace.blobs.use({ files: this.files })
+    if (this.files !== undefined) workspace.blobs.use(this.files)
     this.#undo = workspace.blobs.onWhole((blob) => {
       for (const path of this.#waiters.pathsOf(blob)) mark(path)
     })
@@ -60,7 +63,7 @@ export class FolderBlobs {
     this.#undo()
     this.#scanner?.stop()
     this.files?.stop()
-    await this.#thread?.stop()
+    for (const thread of this.#threads) await thread.stop()
   }
 
   /** Files whose content is on its way. */

@@ -111,8 +111,6 @@ export interface PlaceItem {
 export interface OpenFile {
   readonly fd: number
   readonly signature: Signature
-  /** All `size` bytes from `at` on; undefined when the file is shorter. */
-  read(at: number, size: number): Promise<Uint8Array | undefined>
   /** Whether nothing was written since it was opened, and its path still leads to it. */
   isSame(): boolean
   close(): void
@@ -121,8 +119,6 @@ export interface OpenFile {
 export interface OpenPart {
   readonly fd: number
   readonly isNew: boolean
-  read(at: number, size: number): Promise<Uint8Array | undefined>
-  write(at: number, bytes: Uint8Array): Promise<void>
   close(): void
 }
 

@@ -26,8 +26,8 @@ export interface Crypto {
   verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean
   /** X25519 public key of a 32-byte secret. */
   exchangePublicKey(secret: Uint8Array): Uint8Array
-  /** ChaCha20-Poly1305 (RFC 8439), 12-byte nonce; ciphertext followed by the 16-byte tag. */
-  seal(key: Uint8Array, nonce: Uint8Array, associated: Uint8Array, plain: Uint8Array): Uint8Array
+  /** ChaCha20-Poly1305 (RFC 8439), 12-byte nonce; `head` as it is, ciphertext, and the 16-byte tag. @default head is empty */
+  seal(key: Uint8Array, nonce: Uint8Array, associated: Uint8Array, plain: Uint8Array, head?: Uint8Array): Uint8Array
   /** The plain text, or undefined when the tag does not match. */
   open(key: Uint8Array, nonce: Uint8Array, associated: Uint8Array, sealed: Uint8Array): Uint8Array | undefined
 }

@@ -1,4 +1,4 @@
-import { concat, equalBytes } from '../base/bytes.js'
+import { equalBytes } from '../base/bytes.js'
 import type { Crypto } from '../base/crypto.js'
 import type { BlobKeys } from './blob-keys.js'
 import { MAX_CHUNK_BYTES, MAX_SEALED_BYTES, SEAL_BYTES } from './chunk-limits.js'
@@ -19,7 +19,12 @@ type SealKeys = Pick<BlobKeys, 'tagKey' | 'sealKey'>
 export function sealChunk(crypto: Crypto, keys: SealKeys, plain: Uint8Array): Uint8Array {
   if (plain.length === 0 || plain.length > MAX_CHUNK_BYTES) throw new RangeError(`a chunk of ${plain.length} bytes`)
   const tag = crypto.hmac(keys.tagKey, plain)
-  return concat(tag, crypto.seal(crypto.hmac(keys.sealKey, tag), NONCE, NO_DATA, plain))
+  return crypto.seal(crypto.hmac(keys.sealKey, tag), NONCE, NO_DATA, plain, tag)
+}
+
+/** The tag of a sealed chunk, 32 bytes: chunks of one tag are the same. */
+export function tagOf(sealed: Uint8Array): Uint8Array {
+  return sealed.subarray(0, TAG_BYTES)
 }
 
 /**
@@ -28,7 +33,7 @@ export function sealChunk(crypto: Crypto, keys: SealKeys, plain: Uint8Array): Ui
  */
 export function openChunk(crypto: Crypto, keys: SealKeys, sealed: Uint8Array): Uint8Array | undefined {
   if (sealed.length <= SEAL_BYTES || sealed.length > MAX_SEALED_BYTES) return undefined
-  const tag = sealed.subarray(0, TAG_BYTES)
+  const tag = tagOf(sealed)
   const plain = crypto.open(crypto.hmac(keys.sealKey, tag), NONCE, NO_DATA, sealed.subarray(TAG_BYTES))
   return plain !== undefined && equalBytes(crypto.hmac(keys.tagKey, plain), tag) ? plain : undefined
 }

@@ -22,7 +22,10 @@ export const nobleCrypto: Crypto = {
   signer: nobleSigner,
   verify,
   exchangePublicKey: secret => x25519.getPublicKey(secret),
-  seal: (key, nonce, associated, plain) => chacha20poly1305(key, nonce, associated).encrypt(plain),
+  seal(key, nonce, associated, plain, head) {
+    const sealed = chacha20poly1305(key, nonce, associated).encrypt(plain)
+    return head === undefined ? sealed : concat(head, sealed)
+  },
   open(key, nonce, associated, sealed) {
     const cipher = chacha20poly1305(key, nonce, associated)
     try {

@@ -1,4 +1,5 @@
 import { noise } from '@chainsafe/libp2p-noise'
+import type { ICryptoInterface } from '@chainsafe/libp2p-noise'
 import type { GossipSub } from '@libp2p/gossipsub'
 import { identify } from '@libp2p/identify'
 import type { Identify } from '@libp2p/identify'
@@ -21,6 +22,7 @@ export interface NodeInternals extends MulticastDNSComponents {
 
 export type Services = { identify: Identify; ping: Ping; pubsub: GossipSub; internals: NodeInternals }
 export type Node = Libp2p<Services>
+export type NoiseCrypto = ICryptoInterface
 export type TransportFactories = NonNullable<Libp2pOptions['transports']>
 /** What a workspace asks of its libp2p node: keys, gater, limits, and the services that it uses. */
 export type NodeOptions = Libp2pOptions<Services>
@@ -36,6 +38,8 @@ export interface NodeInit {
   readonly listen: readonly string[]
   readonly defaultListen: readonly string[]
   readonly transports: TransportFactories
+  /** @default the package's own */
+  readonly noiseCrypto?: NoiseCrypto
   /** @default libp2p's own */
   readonly create?: NodeFactory
 }
@@ -55,7 +59,7 @@ function optionsOf(init: NodeInit): NodeOptions {
     transports: init.transports,
     // Without IPv6, or without IPv4, the other default address is enough.
     transportManager: { faultTolerance: init.listen.length > 0 ? FaultTolerance.FATAL_ALL : FaultTolerance.NO_FATAL },
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [noise(init.noiseCrypto === undefined ? {} : { crypto: init.noiseCrypto })],
     streamMuxers: [muxer()],
     connectionGater: gater(init.refused),
     connectionManager: {

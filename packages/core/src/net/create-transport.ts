@@ -14,7 +14,7 @@ import { errorMessage } from '../base/errors.js'
 import { gossipTopic, mdnsTag } from '../keys/public-names.js'
 import { Admission } from './admission.js'
 import { createNode } from './create-libp2p.js'
-import type { Node, NodeFactory, NodeInternals, TransportFactories } from './create-libp2p.js'
+import type { Node, NodeFactory, NodeInternals, NoiseCrypto, TransportFactories } from './create-libp2p.js'
 import { peerOfAddress } from './dial-addresses.js'
 import { BlobStreams } from './blob-streams.js'
 import { Dialer } from './dialer.js'
@@ -31,6 +31,8 @@ export interface NetPlatform {
   readonly transports: TransportFactories
   /** Where to listen unless told; empty where nobody can be listened for. */
   readonly defaultListen: readonly string[]
+  /** What connections are encrypted with. @default the Noise package's own */
+  readonly noiseCrypto?: NoiseCrypto
   /** Looks for peers on the local network. @default nobody can */
   readonly discover?: (init: DiscoveryInit) => Discovery
   /** Calls back when the network is there again, until the returned function is called. @default nobody tells */
@@ -220,6 +222,7 @@ class Libp2pTransport implements Transport {
       listen,
       defaultListen: platform.defaultListen,
       transports: platform.transports,
+      ...(platform.noiseCrypto !== undefined && { noiseCrypto: platform.noiseCrypto }),
       ...(libp2p !== undefined && { create: libp2p })
     })
   }

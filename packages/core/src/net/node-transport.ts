@@ -3,6 +3,7 @@ import { webSockets } from '@libp2p/websockets'
 import { createTransport as createOn } from './create-transport.js'
 import type { NetPlatform, TransportInit } from './create-transport.js'
 import { LanDiscovery } from './discovery.js'
+import { noiseCrypto } from './node-noise-crypto.js'
 import type { Transport } from './transport.js'
 
 export interface NodeTransportInit extends Omit<TransportInit, 'platform'> {
@@ -12,6 +13,7 @@ export interface NodeTransportInit extends Omit<TransportInit, 'platform'> {
 
 export const NODE: NetPlatform = {
   transports: [tcp(), webSockets()],
+  noiseCrypto,
   // All interfaces, at a port that the system chooses; a machine may lack one of the two families.
   defaultListen: ['/ip4/0.0.0.0/tcp/0', '/ip6/::/tcp/0'],
   discover: (init) => new LanDiscovery(init)

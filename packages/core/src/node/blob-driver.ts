@@ -1,4 +1,4 @@
-import { equalBytes, toHex } from '../base/bytes.js'
+import { toHex } from '../base/bytes.js'
 import type { Clock } from '../base/clock.js'
 import type { Crypto } from '../base/crypto.js'
 import { errorMessage } from '../base/errors.js'
@@ -10,8 +10,7 @@ import type { Logger } from '../base/log.js'
 import type { Random } from '../base/random.js'
 import type { BlobKeys } from '../blob/blob-keys.js'
 import { decodeBlobMessage, encodeBlobMessage, encodePiece } from '../blob/blob-message.js'
-import { placeOfFiles } from '../blob/blob-place.js'
-import type { BlobPlace, PlainFiles } from '../blob/blob-place.js'
+import type { BlobPlace } from '../blob/blob-place.js'
 import type { ChunkList } from '../blob/chunk-list.js'
 import { buildManifest } from '../blob/manifest.js'
 import type { Item } from '../blob/manifest.js'
@@ -31,6 +30,8 @@ export interface BlobDriverInit {
   readonly logger: Logger
   readonly keys: BlobKeys | undefined
   readonly limits: BlobLimits
+  /** So many bytes of blobs passed through memory. */
+  readonly onBytes: (bytes: number) => void
   /** A peer was sent away for what it sent. */
   readonly onRefused: (peer: string, reason: string) => void
   /** Chunks or manifests could not be kept. */
@@ -75,11 +76,8 @@ export class BlobDriver implements Blobs {
     return this.#init.keys
   }
 
-  use(place: { readonly sealed: BlobPlace } | { readonly files: PlainFiles }): void {
-    const { crypto, keys } = this.#init
-    if ('sealed' in place) this.#place = place.sealed
-    else if (keys !== undefined) this.#place = placeOfFiles(crypto, keys, place.files)
-    else throw new RangeError('a blind link cannot read files')
+  use(place: BlobPlace): void {
+    this.#place = place
   }
 
   start(transport: Transport): void {
@@ -102,9 +100,12 @@ export class BlobDriver implements Blobs {
   /** The transport reads no further frame of this peer until it resolves: so the limit reaches the sender. */
   async frame(peer: string, frame: Uint8Array): Promise<void> {
     const message = decodeBlobMessage(frame)
-    this.#received.add(frame.length)
+    // What keeps a chunk takes its bytes over.
+    const { length } = frame
+    this.#received.add(length)
+    this.#init.onBytes(length)
     this.#handle({ type: 'message', peer, message })
-    await this.#down.take(frame.length)
+    await this.#down.take(length)
   }
 
   async describe(chunks: readonly Item[]): Promise<{ readonly blob: BlobId; readonly size: number }> {
@@ -218,7 +219,7 @@ export class BlobDriver implements Blobs {
   }
 
   async #load({ peer, id, blob, part, index }: PullEffect & { type: 'load' }): Promise<void> {
-    const bytes = part === 'manifest' ? await this.#lists.manifest(blob, index) : await this.#read(blob, index)
+    const bytes = part === 'manifest' ? await this.#lists.manifest(blob, index) : await this.#read(blob, index).catch(() => undefined)
     this.#handle({ type: 'loaded', peer, id, bytes })
     // The file may be changing, or only have been touched.
     if (bytes === undefined) this.#init.clock.after(LOOK_AGAIN_MS, () => this.changed(blob))
@@ -226,23 +227,19 @@ export class BlobDriver implements Blobs {
 
   async #read(blob: BlobId, index: number): Promise<Uint8Array | undefined> {
     const list = await this.#lists.list(blob)
-    if (list === undefined || index >= list.count) return undefined
-    const sealed = await this.#place?.read(list, index)
-    return sealed !== undefined && this.#isChunk(list, index, sealed) ? sealed : undefined
-  }
-
-  #isChunk(list: ChunkList, index: number, sealed: Uint8Array): boolean {
-    return equalBytes(this.#init.crypto.sha256(sealed), list.hashOf(index))
+    return list === undefined || index >= list.count ? undefined : await this.#place?.read(list, index)
   }
 
   async #store({ peer, blob, index, bytes }: PullEffect & { type: 'store' }): Promise<void> {
+    const { length } = bytes
     const list = await this.#lists.list(blob)
-    const stored = (outcome: 'ok' | 'bad' | 'failed'): void => this.#handle({ type: 'stored', peer, blob, index, bytes: bytes.length, outcome })
+    const stored = (outcome: 'ok' | 'bad' | 'failed'): void => this.#handle({ type: 'stored', peer, blob, index, bytes: length, outcome })
     if (list === undefined || this.#place === undefined) return stored('failed')
-    if (!this.#isChunk(list, index, bytes)) return stored('bad')
     try {
+      const kept = await this.#place.write(list, index, bytes)
+      if (kept === 'kept') return stored('ok')
+      if (kept === 'false-hash') return stored('bad')
       // A chunk that does not open is its author's doing, and whoever sends it is not to blame.
-      if (await this.#place.write(list, index, bytes)) return stored('ok')
       this.unwant(blob)
       this.#init.onTrouble('a file that a member added cannot be read by anybody; it should add it anew')
     } catch (error) {
@@ -264,6 +261,7 @@ export class BlobDriver implements Blobs {
     if (message.type === 'piece') await this.#up.take(bytes)
     await this.#transport?.blobs?.send(peer, ...parts)
     this.#sent.add(bytes)
+    this.#init.onBytes(bytes)
     if (message.type === 'piece') this.#handle({ type: 'sent', peer })
   }
 

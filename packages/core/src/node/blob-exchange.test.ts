@@ -8,6 +8,7 @@ import type { BlobId } from '../base/ids.js'
 import { silentLogger } from '../base/log.js'
 import { Bitfield } from '../blob/bitfield.js'
 import { deriveBlobKeys } from '../blob/blob-keys.js'
+import { placeOfFiles } from '../blob/blob-place.js'
 import type { PlainFiles } from '../blob/blob-place.js'
 import type { ChunkList } from '../blob/chunk-list.js'
 import { cutChunk } from '../blob/cut-chunk.js'
@@ -75,10 +76,11 @@ class Peer {
       logger: silentLogger,
       keys: init.blind === undefined ? keys : undefined,
       limits: init.limits ?? {},
+      onBytes: () => undefined,
       onRefused: (_, reason) => this.refused.push(reason),
       onTrouble: (message) => this.refused.push(message)
     })
-    this.driver.use(init.blind === undefined ? { files: this.files } : { sealed: new NodeChunkFiles(init.blind) })
+    this.driver.use(init.blind === undefined ? placeOfFiles(crypto, keys, this.files) : new NodeChunkFiles(init.blind))
     const handlers = {
       joined: () => undefined,
       left: () => undefined,

@@ -1,7 +1,7 @@
 import type { Unsubscribe } from '../base/events.js'
 import type { BlobId } from '../base/ids.js'
 import type { BlobKeys } from '../blob/blob-keys.js'
-import type { BlobPlace, PlainFiles } from '../blob/blob-place.js'
+import type { BlobPlace } from '../blob/blob-place.js'
 import type { ChunkList } from '../blob/chunk-list.js'
 import type { Item } from '../blob/manifest.js'
 import type { Transfer } from '../blob/pull-types.js'
@@ -30,8 +30,8 @@ export interface TransferStatus {
 export interface Blobs {
   /** What content is cut and sealed with; undefined with a blind link. */
   readonly keys: BlobKeys | undefined
-  /** Where chunks lie: sealed ones as they are, or files on the disk. Once, before the workspace starts. */
-  use(place: { readonly sealed: BlobPlace } | { readonly files: PlainFiles }): void
+  /** Where chunks lie. Once, before the workspace starts. */
+  use(place: BlobPlace): void
   /** Keeps the manifests of content that is cut into `chunks`, and names it. */
   describe(chunks: readonly Item[]): Promise<{ readonly blob: BlobId; readonly size: number }>
   /** The chunks of a blob whose manifests are here. */

@@ -1,9 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { Bitfield } from '../blob/bitfield.js'
-import type { BlobPlace } from '../blob/blob-place.js'
+import { isChunk } from '../blob/blob-place.js'
+import type { BlobPlace, Kept } from '../blob/blob-place.js'
 import type { ChunkList } from '../blob/chunk-list.js'
 import { SEAL_BYTES } from '../blob/chunk-limits.js'
+import { nodeCrypto } from './node-crypto.js'
 
 /**
  * Sealed chunks as files, `<directory>/<first two digits>/<hash>`: for who holds a workspace without reading it. A file
@@ -35,17 +37,19 @@ export class NodeChunkFiles implements BlobPlace {
   }
 
   async read(list: ChunkList, index: number): Promise<Uint8Array | undefined> {
-    return await readFile(this.#path(list.keyOf(index))).catch(() => undefined)
+    const sealed = await readFile(this.#path(list.keyOf(index))).catch(() => undefined)
+    return sealed !== undefined && isChunk(nodeCrypto, sealed, list.hashOf(index)) ? sealed : undefined
   }
 
-  async write(list: ChunkList, index: number, sealed: Uint8Array): Promise<boolean> {
-    if (sealed.length !== list.sizeOf(index) + SEAL_BYTES) return false
+  async write(list: ChunkList, index: number, sealed: Uint8Array): Promise<Kept> {
+    if (!isChunk(nodeCrypto, sealed, list.hashOf(index))) return 'false-hash'
+    if (sealed.length !== list.sizeOf(index) + SEAL_BYTES) return 'does-not-open'
     const path = this.#path(list.keyOf(index))
     const temporary = `${this.#directory}/${this.#temporary++}.new`
     if (!existsSync(path.slice(0, -65))) mkdirSync(path.slice(0, -65), { mode: 0o700 })
     await writeFile(temporary, sealed, { mode: 0o600, flag: 'wx' })
     await rename(temporary, path)
-    return true
+    return 'kept'
   }
 
   finish(): Promise<void> {

@@ -20,6 +20,7 @@ import { isSoundPublicKey } from '../keys/public-key-check.js'
 
 const AEAD = 'chacha20-poly1305'
 const TAG = { authTagLength: 16 } as const
+const NOTHING = new Uint8Array(0)
 const SPKI_ED25519 = fromHex('302a300506032b6570032100')
 const PKCS8_ED25519 = fromHex('302e020100300506032b657004220420')
 const PKCS8_X25519 = fromHex('302e020100300506032b656e04220420')
@@ -46,12 +47,12 @@ export const nodeCrypto: Crypto = {
     return verify(null, message, cachedPublicKey(publicKey), signature)
   },
   exchangePublicKey: secret => rawPublicKey(privateKey(PKCS8_X25519, secret)),
-  seal(key, nonce, associated, text) {
+  seal(key, nonce, associated, text, head = NOTHING) {
     const cipher = createCipheriv(AEAD, createSecretKey(key), nonce, TAG)
     cipher.setAAD(associated, { plaintextLength: text.length })
     const sealed = cipher.update(text)
     cipher.final()
-    return concat(sealed, cipher.getAuthTag())
+    return concat(head, sealed, cipher.getAuthTag())
   },
   open: openSealed
 }

@@ -47,6 +47,8 @@ export interface WorkspaceInit {
   readonly pace?: Pace
   /** Bandwidth of pictures and other large files. @default no limits */
   readonly blobLimits?: BlobLimits
+  /** Told of all bytes of pictures and other large files that passed through memory: `collectYoungEvery` is one. @default none */
+  readonly onBlobBytes?: (bytes: number) => void
   readonly crypto: Crypto
   /** @default the system's clock */
   readonly clock?: Clock
@@ -79,6 +81,7 @@ export async function openWorkspace(init: WorkspaceInit): Promise<Workspace> {
     logger: logger.scope('blobs'),
     keys: keys.rights === 'blind' ? undefined : deriveBlobKeys(crypto, keys.readKey),
     limits: init.blobLimits ?? {},
+    onBytes: init.onBlobBytes ?? (() => undefined),
     onRefused: (peer, reason) => events.emit('peer', { peer, name: undefined, state: 'refused', reason }),
     onTrouble: (message) => events.emit('warning', { code: 'blob-failed', message })
   })
