@@ -102,7 +102,8 @@ export class BlobFiles implements BlobPlace {
   }
 
   finish(blob: BlobId): Promise<void> {
-    this.#ready.add(blob)
+    // Without a part it came as a file of its own: whoever waits for it asks again, and copies it from there.
+    if (this.#parts.has(blob)) this.#ready.add(blob)
     return Promise.resolve()
   }
 

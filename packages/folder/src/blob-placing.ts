@@ -17,6 +17,8 @@ async function placeOne(context: FolderContext, subject: Subject, blocked: (path
   if (entry === undefined || content?.kind !== 'blob') return
   const expect = step === 'place' ? 'absent' : disk?.signature
   if (expect === undefined) return context.dirty.add(path)
+  // Another file of the same content may have taken it: this one copies it from there, and is marked then.
+  if (!context.blobs.ready(path, entry)) return
   const ref: BlobRef = { blob: parseBlobId(content.hash), size: content.size }
   const base = subject.base?.type === 'file' ? subject.base : undefined
   const executable = base?.executable ?? entry.executable

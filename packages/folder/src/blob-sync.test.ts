@@ -88,6 +88,22 @@ describe('files that are not text', () => {
     expect(has(b, 'old/movie.bin', content)).toBe(true)
   })
 
+  it('[BLOB53] of one content at several places are fetched once, and nothing is said to be wrong', async () => {
+    await using both = await pair({}, { begin: false })
+    const { a, b, wire } = both
+    const content = binary(9, 2 * MiB)
+    const names = Array.from({ length: 8 }, (_, at) => `copy ${at}.bin`)
+    for (const name of names) put(a, name, content)
+    await eventually('it is taken', () => names.every((name) => a.workspace.tree.at(name) !== undefined))
+    await b.workspace.start()
+    await b.sync.start()
+    await eventually('all are there', () => names.every((name) => has(b, name, content)))
+    await eventually('all is quiet', calm(a, b))
+    expect(wire.blobBytes).toBeLessThan(1.1 * content.length)
+    expect(b.events.filter(({ name }) => name === 'warning' || name === 'skipped')).toEqual([])
+    expect(parts(b)).toEqual([])
+  })
+
   it('[BLOB12] changed on both sides at once are both kept, one under a conflict name', async () => {
     await using both = await pair()
     const { a, b, wire } = both
