@@ -56,7 +56,7 @@ describe.skipIf(noChromium)(`CodeMirror in tabs, ${inChromium}`, () => {
       const [first = '', ...others] = await shown()
       return others.every((other) => other === first) && first.split('\n').filter((line) => line !== '').toSorted().join('\n') === wanted
     }
-    await eventually('all show the same, with every line once', isSo, { deadlineMs: 20_000, otherwise: async () => (await shown()).join('\n---\n') })
+    await eventually('all show the same, with every line once', isSo, { deadlineMs: 45_000, otherwise: async () => (await shown()).join('\n---\n') })
   }
 
   it('[WEB20] two profiles and a peer in Node type into one document at once, and see whose cursor is where', async () => {

@@ -47,7 +47,7 @@ describe.skipIf(noChromium)(`a rich text in TipTap, ${inChromium}`, () => {
     await ann.page.keyboard.press('Control+b')
     const expected = ['<h1>Bob 5</h1>', '<p>The plan</p>', ...turns.flatMap((n) => [`<p>Ann ${n}</p>`, `<p>Bob ${n}</p>`]), '<p><strong>in bold</strong></p>'].filter((part) => part !== '<p>Bob 5</p>')
     const isWhole = async (): Promise<boolean> => (await markup(ann)) === (await markup(bob)) && parts(await markup(ann)).join() === expected.toSorted(alphabetical).join()
-    await eventually('both show all of it, the same', isWhole, { deadlineMs: 20_000, otherwise: async () => `${await markup(ann)}\n${await markup(bob)}` })
+    await eventually('both show all of it, the same', isWhole, { deadlineMs: 45_000, otherwise: async () => `${await markup(ann)}\n${await markup(bob)}` })
     await eventually('all of it in Node', () => expected.every((part) => held.doc.getXmlFragment('default').toJSON().includes(part.replaceAll(/<.*?>/g, ''))))
     expect(held.doc.getXmlFragment('default').toJSON()).toContain('<bold>in bold</bold>')
     await ann.page.locator('.collaboration-carets__label', { hasText: 'Bob' }).waitFor({ state: 'attached' })

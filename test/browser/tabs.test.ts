@@ -125,7 +125,7 @@ describe.skipIf(noChromium)(`several tabs of one profile, ${inChromium}`, () => 
       text.insert(0, `hub ${n}\n`)
     }
     await eventually('all show the same', async () => text.toJSON().split('\n').length === 16 && (await first.text()) === text.toJSON() && (await second.text()) === text.toJSON(), {
-      deadlineMs: 20_000,
+      deadlineMs: 45_000,
       otherwise: async () => [text.length, text.toJSON(), await first.text(), await second.text()].join('\n---\n')
     })
     expect(hub.status().peers.length).toBe(1)
@@ -156,7 +156,7 @@ describe.skipIf(noChromium)(`several tabs of one profile, ${inChromium}`, () => 
       await insert(second, '!')
       const counts = (shown: string): string => ['a', 'b', 'c', '!'].map((letter) => shown.split(letter).length - 1).join()
       await eventually('every edit is everywhere, once', async () => counts(text.toJSON()) === `1,${bs},${cs},1` && (await read(second)) === text.toJSON() && (await read(third)) === text.toJSON(), {
-        deadlineMs: 30_000,
+        deadlineMs: 45_000,
         otherwise: async () => [text.toJSON(), await read(second), await read(third)].join('\n')
       })
       await second.evaluate(async () => await self.opened.flush({ to: 'one-peer' }))

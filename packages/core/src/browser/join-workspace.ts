@@ -49,7 +49,8 @@ export async function joinWorkspace(topic: string, options: JoinOptions = {}): P
 
 /**
  * Joins as `joinWorkspace` does, for documents only and in any number of tabs: they are one peer together, which lives
- * in one of them and goes on in another when that one is closed.
+ * in one of them and goes on in another when that one is closed. The name, the peers and a libp2p node of the app's own
+ * are those of the tab that it lives in.
  *
  * @throws {InvalidTopicError} when it is neither a link nor a name.
  * @throws {AlreadyRunningError} when another tab joined the workspace for itself alone.

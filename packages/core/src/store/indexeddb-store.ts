@@ -52,6 +52,7 @@ class IndexedDbStore implements KvStore {
   readonly #db: IDBDatabase
   readonly #release: () => void
   #pending: Pending[] = []
+  #reading: IDBObjectStore | undefined
   #writing: Promise<void> | undefined
   #closing: Promise<void> | undefined
 
@@ -63,7 +64,7 @@ class IndexedDbStore implements KvStore {
   async get(table: string, key: string): Promise<Uint8Array | undefined> {
     this.#checkOpen()
     checkTable(table)
-    return await done<Uint8Array | undefined>(this.#read().get(rowKey(table, key)))
+    return await this.#read((rows) => done<Uint8Array | undefined>(rows.get(rowKey(table, key))))
   }
 
   async scan(table: string, range: KvRange = {}): Promise<readonly (readonly [string, Uint8Array])[]> {
@@ -99,19 +100,28 @@ class IndexedDbStore implements KvStore {
     this.#release()
   }
 
-  #read(): IDBObjectStore {
-    return this.#db.transaction(ROWS, 'readonly').objectStore(ROWS)
+  /**
+   * Asks in the transaction of the read before, if that still runs, as it does for who goes on reading at once: to begin
+   * one costs most of a read. It runs before any later write, and what was committed is in the next one.
+   */
+  #read<T>(ask: (rows: IDBObjectStore) => T): T {
+    try {
+      if (this.#reading !== undefined) return ask(this.#reading)
+    } catch (error) {
+      if (!(error instanceof DOMException)) throw error
+    }
+    this.#reading = this.#db.transaction(ROWS, 'readonly').objectStore(ROWS)
+    return ask(this.#reading)
   }
 
   async #first(bounds: IDBKeyRange, limit?: number): Promise<readonly (readonly [ArrayBuffer, Uint8Array])[]> {
-    const rows = this.#read()
-    const [keys, values] = await Promise.all([done(rows.getAllKeys(bounds, limit)), done<Uint8Array[]>(rows.getAll(bounds, limit))])
+    const [keys, values] = await this.#read((rows) => Promise.all([done(rows.getAllKeys(bounds, limit)), done<Uint8Array[]>(rows.getAll(bounds, limit))]))
     return keys.map((key, at) => [key as ArrayBuffer, values[at] ?? new Uint8Array(0)])
   }
 
   async #last(bounds: IDBKeyRange, limit: number): Promise<readonly (readonly [ArrayBuffer, Uint8Array])[]> {
     const rows: (readonly [ArrayBuffer, Uint8Array])[] = []
-    const request = this.#read().openCursor(bounds, 'prev')
+    const request = this.#read((rows) => rows.openCursor(bounds, 'prev'))
     for (;;) {
       const cursor = await done(request)
       if (cursor === null) return rows
