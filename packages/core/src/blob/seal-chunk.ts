@@ -8,7 +8,7 @@ const NO_DATA = new Uint8Array(0)
 /** Each content has a key of its own, so the nonce need not differ. */
 const NONCE = new Uint8Array(12)
 
-type SealKeys = Pick<BlobKeys, 'tagKey' | 'sealKey'>
+export type SealKeys = Pick<BlobKeys, 'tagKey' | 'sealKey'>
 
 /**
  * A chunk as it travels and as who cannot read holds it: its tag, then its ciphertext under a key made from the tag.
