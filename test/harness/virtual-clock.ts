@@ -30,6 +30,10 @@ export class VirtualClock implements Clock {
     }
   }
 
+  soon(run: () => void): () => void {
+    return this.after(0, run)
+  }
+
   /** Runs the next timer that is due by `until`; false when there is none, and then it is `until`. */
   step(until: number): boolean {
     for (;;) {

@@ -105,7 +105,7 @@ describe('a disk that fails in the middle', () => {
 
 /** A clock whose time of day lies. */
 function wrongClock(clock: Clock, offset: () => number): Clock {
-  return { now: () => clock.now() + offset(), monotonic: () => clock.monotonic(), after: (ms, run) => clock.after(ms, run) }
+  return { now: () => clock.now() + offset(), monotonic: () => clock.monotonic(), after: (ms, run) => clock.after(ms, run), soon: (run) => clock.soon(run) }
 }
 
 describe('invariants of whole folders', () => {

@@ -68,7 +68,7 @@ class FolderSimulation {
 
   #makeFolder(index: number): SimFolder {
     const { random, clock } = this.#world
-    const lying: Clock = { now: () => clock.now() + this.#jump * (index + 1), monotonic: () => clock.monotonic(), after: (ms, run) => clock.after(ms, run) }
+    const lying: Clock = { now: () => clock.now() + this.#jump * (index + 1), monotonic: () => clock.monotonic(), after: (ms, run) => clock.after(ms, run), soon: (run) => clock.soon(run) }
     const disk = { hardLinks: random.chance(0.8), normalising: random.chance(0.2), tickMs: random.pick([1, 4, 2000]) }
     const watcher = { loss: this.#isLossy ? 0.1 : 0, duplication: 0.1, delayMs: random.pick([0, 5, 80]) }
     return new SimFolder({ world: this.#world, name: `p${index}`, keys: KEYS, disk, watcher, clock: lying })

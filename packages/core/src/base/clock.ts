@@ -6,6 +6,8 @@ export interface Clock {
   monotonic(): number
   /** Calls `run` once after `ms` milliseconds; the returned function cancels it. */
   after(ms: number, run: () => void): () => void
+  /** Calls `run` once, as soon as what runs now is done: `after` takes a millisecond or more even for none. */
+  soon(run: () => void): () => void
 }
 
 export const systemClock: Clock = {
@@ -14,5 +16,14 @@ export const systemClock: Clock = {
   after(ms, run) {
     const timer = setTimeout(run, ms)
     return () => clearTimeout(timer)
+  },
+  soon(run) {
+    let isCancelled = false
+    queueMicrotask(() => {
+      if (!isCancelled) run()
+    })
+    return () => {
+      isCancelled = true
+    }
   }
 }

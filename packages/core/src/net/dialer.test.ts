@@ -29,6 +29,10 @@ class ManualClock implements Clock {
     return () => void this.#timers.delete(timer)
   }
 
+  soon(run: () => void): () => void {
+    return this.after(0, run)
+  }
+
   /** Runs what is due until `ms` from now, in order, letting promises settle in between. */
   async pass(ms: number): Promise<void> {
     const end = this.time + ms

@@ -12,7 +12,7 @@ import { crypto, TestReplica } from './test-replicas.js'
 const NAME = 'board'
 const BOARD = appDocumentId(crypto, NAME)
 const ORIGIN = { name: 'what others wrote' }
-const never = { ...systemClock, after: () => () => undefined }
+const never = { ...systemClock, after: () => () => undefined, soon: () => () => undefined }
 
 /** A replica with one live document, and what it has not sent yet. */
 class Peer {

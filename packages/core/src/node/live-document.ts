@@ -263,7 +263,7 @@ export class LiveDocument implements LiveSource {
       this.#cancelTimer = undefined
       void this.#save().catch(() => undefined)
     }
-    this.#cancelTimer = wait > 0 ? clock.after(wait, save) : soon(save)
+    this.#cancelTimer = wait > 0 ? clock.after(wait, save) : clock.soon(save)
   }
 
   async #save(): Promise<void> {
@@ -327,15 +327,6 @@ export class LiveDocument implements LiveSource {
     this.y.off('destroy', this.#onDestroy)
     attached.delete(this.y)
   }
-}
-
-/** Calls `run` once the code that is running is done: a timer, even of 0, takes a millisecond or more. */
-function soon(run: () => void): () => void {
-  let isCancelled = false
-  queueMicrotask(() => {
-    if (!isCancelled) run()
-  })
-  return () => (isCancelled = true)
 }
 
 /** Why a Y.Doc, which cannot be built anew in place, has to be opened again. */

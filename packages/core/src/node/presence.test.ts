@@ -37,6 +37,10 @@ class TestClock implements Clock {
     return () => void (this.#timers = this.#timers.filter((other) => other !== timer))
   }
 
+  soon(run: () => void): () => void {
+    return this.after(0, run)
+  }
+
   pass(ms: number): void {
     const end = this.#now + ms
     for (;;) {

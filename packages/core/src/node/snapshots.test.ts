@@ -19,7 +19,7 @@ const BOARD = appDocumentId(crypto, 'board')
 /** Alike enough to become one where they meet. */
 const TEXTS = ['one\ntwo\nthree\n', 'one\nthree\nfour\n'] as const
 const FILES = TEXTS.map((text) => newFile('a.md', text))
-const never = { ...systemClock, after: () => () => undefined }
+const never = { ...systemClock, after: () => () => undefined, soon: () => () => undefined }
 
 type Side = 0 | 1
 type Step =
