@@ -126,6 +126,11 @@ export class TabDocument implements OpenDocument {
     return (await this.#init.call({ ask: 'authorsOf', of: name })) as readonly AuthoredRange[]
   }
 
+  /** What can be undone would have to be written with the edits, by the tab that has the store. */
+  trackUndo(): void {
+    throw new CollabError('NotSupportedError', 'in tabs that share a store, what can be undone does not outlive the tab')
+  }
+
   async pull(): Promise<void> {
     if (this.#state === 'open') await this.#init.call({ ask: 'pull' })
   }

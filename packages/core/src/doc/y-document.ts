@@ -4,12 +4,13 @@ import { decodeUpdate, type DecodedUpdate, type DeleteRange } from './update-cod
 
 /** What is asked of an app's Y.Doc: the one place outside of text-document.ts that knows Yjs. */
 
-/** Applies `updates` in one transaction with `origin`. */
-export function applyAll(y: Y.Doc, updates: readonly Uint8Array[], origin: unknown): void {
+/** Applies `updates` in one transaction with `origin`; `then` is called inside of it, before Yjs lets go of what was deleted. */
+export function applyAll(y: Y.Doc, updates: readonly Uint8Array[], origin: unknown, then?: (transaction: Y.Transaction) => void): void {
   Y.transact(
     y,
-    () => {
+    (transaction) => {
       for (const update of updates) Y.applyUpdate(y, update, origin)
+      then?.(transaction)
     },
     origin,
     false

@@ -98,6 +98,10 @@ export class AttachedDocument implements OpenDocument {
     return await this.#live.authorsOf(type)
   }
 
+  trackUndo(manager: Y.UndoManager): void {
+    this.#live.trackUndo(manager)
+  }
+
   async pull(): Promise<void> {
     await this.#live.pull()
   }

@@ -53,6 +53,10 @@ export class Batch {
   }
 
   /** Values of all keys that start with `prefix`, in key order. */
+  async rows(table: string, prefix: string): Promise<ReadonlyMap<string, Uint8Array>> {
+    return new Map(await this.#scan(table, prefixRange(prefix)))
+  }
+
   async scan(table: string, prefix: string): Promise<readonly Uint8Array[]> {
     return (await this.#scan(table, prefixRange(prefix))).map(([, value]) => value)
   }

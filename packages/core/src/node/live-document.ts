@@ -4,6 +4,7 @@ import type { Crypto } from '../base/crypto.js'
 import { CollabError, NotPermittedError, RefusedChangeError, errorMessage } from '../base/errors.js'
 import { Emitter } from '../base/events.js'
 import type { AuthorId, DocId } from '../base/ids.js'
+import type { KvOp } from '../base/kv.js'
 import { IMPORT_END } from '../doc/client-id.js'
 import { isLease, leaseClient, randomClient } from '../doc/client-lease.js'
 import type { ClientLease } from '../doc/client-lease.js'
@@ -17,6 +18,7 @@ import type { AuthoredRange } from './attribution.js'
 import type { DocUpdates } from './document-types.js'
 import { liveChanges } from './live-changes.js'
 import type { LiveSource, Outcome, Replica } from './replica.js'
+import { UndoKeeper } from './undo-keeper.js'
 
 /** So much is not kept waiting for more. */
 const MAX_WAITING_BYTES = 64 * 1024
@@ -35,6 +37,8 @@ export interface LiveDocumentInit {
   readonly mayWrite: boolean
   /** To be taken up again; another one is drawn when it is not of this author and document. @default none */
   readonly lease?: ClientLease | undefined
+  /** What can be undone outlives the Y.Doc. @default false */
+  readonly undo?: boolean
   readonly onListenerError: (error: unknown) => void
   /** Tells peers and listeners what was saved. */
   readonly publish: (outcome: Outcome) => void
@@ -82,6 +86,8 @@ export class LiveDocument implements LiveSource {
   #cancelTimer: (() => void) | undefined
   #state: 'opening' | 'open' | 'closed' | 'failed' = 'opening'
   #error: Error | undefined
+  #undo: UndoKeeper | undefined
+  #untrack: (() => void) | undefined
 
   constructor(init: LiveDocumentInit) {
     this.#init = init
@@ -117,8 +123,10 @@ export class LiveDocument implements LiveSource {
     attached.add(this.y)
     try {
       const { replica } = this.#init
+      if (this.#init.undo === true) this.#undo = await this.#loadUndo()
       // Who keeps deleted content wants all of it.
-      this.#begin(await (this.y.gc ? replica.merged(this.doc) : replica.updatesFrom(this.doc, 0)))
+      const isMerged = this.y.gc && this.#undo?.needsContent !== true
+      this.#begin(await (isMerged ? replica.merged(this.doc) : replica.updatesFrom(this.doc, 0)))
     } catch (error) {
       attached.delete(this.y)
       throw error
@@ -160,6 +168,17 @@ export class LiveDocument implements LiveSource {
     return liveChanges(update, { ...this.#init, lease: this.#lease, leaseOf: (client) => this.#leaseOf(client) })
   }
 
+  rows(): readonly KvOp[] {
+    return this.#undo?.changes() ?? []
+  }
+
+  /** Gives `manager` what can be undone since runs before, and keeps what it has from now on. */
+  trackUndo(manager: Y.UndoManager): void {
+    if (this.#undo === undefined || manager.doc !== this.y) throw new TypeError('for the undo manager of this Y.Doc, opened with `undo`')
+    this.#untrack?.()
+    this.#untrack = this.#undo.track(manager, () => this.#schedule())
+  }
+
   changeAuthor(author: AuthorId): void {
     this.#lease = leaseClient(this.#init.crypto, author, this.doc)
     this.#useLease()
@@ -185,6 +204,14 @@ export class LiveDocument implements LiveSource {
     }
   }
 
+  async #loadUndo(): Promise<UndoKeeper> {
+    const { replica } = this.#init
+    for (const other of replica.live) {
+      if (other instanceof LiveDocument && other.doc === this.doc && other.#undo !== undefined) throw new CollabError('AlreadyAttachedError', 'what can be undone in this document is kept for another Y.Doc; close that first')
+    }
+    return await replica.look(async (batch) => await UndoKeeper.load(batch, this.doc))
+  }
+
   #checkNotFailed(): void {
     if (this.#state !== 'failed') return
     throw new CollabError('NotSavedError', 'this document failed before; open it again to go on', { cause: this.#error })
@@ -194,7 +221,7 @@ export class LiveDocument implements LiveSource {
     const { y } = this
     const hadContent = y.store.clients.size > 0
     const before = y.clientID
-    applyAll(y, held.updates, this.#init.origin)
+    applyAll(y, held.updates, this.#init.origin, (transaction) => this.#undo?.keep(transaction))
     const own = hadContent || y.store.clients.has(before) ? ownContent(y, held.updates) : undefined
     if (own?.structs.some(({ client }) => client >= IMPORT_END && this.#leaseOf(client) === undefined) === true) {
       throw new CollabError('ForeignContentError', FOREIGN_CONTENT)
@@ -276,7 +303,7 @@ export class LiveDocument implements LiveSource {
         taken = this.#taken
         return changes
       }
-      const saved = await this.#init.replica.save({ doc: this.doc, take })
+      const saved = await this.#init.replica.save({ doc: this.doc, take, rows: () => this.rows() })
       if (saved !== undefined && this.#position === saved.before) this.#position = saved.after
       this.#durable = Math.max(this.#durable, taken)
       if (saved !== undefined) this.#init.publish(saved.outcome)
@@ -323,6 +350,7 @@ export class LiveDocument implements LiveSource {
       this.y.clientID = randomClient(this.#init.crypto)
       this.#events.emit('client', this.y.clientID)
     }
+    this.#untrack?.()
     this.y.off('update', this.#onUpdate)
     this.y.off('destroy', this.#onDestroy)
     attached.delete(this.y)

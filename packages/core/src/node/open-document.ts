@@ -77,6 +77,15 @@ export interface OpenDocument {
   flush(options?: { readonly to?: 'disk' | 'one-peer' | 'all-connected'; readonly signal?: AbortSignal }): Promise<void>
   /** Who wrote what `type`, a text or list of this Y.Doc, shows: ranges of its positions, in order. */
   authorsOf(type: ShownType): Promise<readonly AuthoredRange[]>
+  /**
+   * An empty `manager`, of this Y.Doc, gets what could be undone and redone when the document was closed last, or the
+   * process ended, up to 200 steps of each; from now on what it has is stored with the edits. What a binding notes at a
+   * step (`meta`) is not. One at a time.
+   *
+   * @throws {TypeError} when the document was not opened with `undo`.
+   * @throws {NotSupportedError} in browser tabs that share a store.
+   */
+  trackUndo(manager: Y.UndoManager): void
   /** Resolves when everything of this document that is held here is in the Y.Doc. */
   pull(): Promise<void>
   /**

@@ -58,6 +58,8 @@ export interface LiveSource {
   readonly doc: DocId
   /** Takes what is not saved yet, under the client id of the author so far. */
   take(): readonly UpdatingChange[]
+  /** Rows that are to be durable with what was taken. */
+  rows(): readonly KvOp[]
   /** Another author signs from now on, so another client id is needed. */
   changeAuthor(author: AuthorId): void
   /** What it had to say is not to be had by anyone. */
@@ -172,16 +174,21 @@ export class Replica {
   }
 
   /**
-   * Appends what `source` has to say to the own log; resolves when it is durable, with the count of its document's
-   * steps before and after. Undefined when there was nothing.
+   * Appends what `source` has to say to the own log, with its rows; resolves when it is durable, with the count of its
+   * document's steps before and after. Undefined when it had nothing to say.
    *
    * @throws {RefusedChangeError} when every peer would void it; nothing was written.
    */
-  async save(source: Pick<LiveSource, 'doc' | 'take'>): Promise<{ readonly outcome: Outcome; readonly before: number; readonly after: number } | undefined> {
+  async save(source: Pick<LiveSource, 'doc' | 'take' | 'rows'>): Promise<{ readonly outcome: Outcome; readonly before: number; readonly after: number } | undefined> {
     this.#checkMayWrite()
     return await this.#job(async (batch) => {
       const changes = source.take()
-      if (changes.length === 0) return undefined
+      const rows = source.rows()
+      if (changes.length === 0) {
+        if (rows.length > 0) await this.#init.kv.commit(rows)
+        return undefined
+      }
+      batch.add(rows)
       const { count } = await this.applier.documents.row(batch, source.doc)
       const outcome = await this.#appendUpdates(batch, changes)
       return { outcome, before: count, after: count + changes.length }
