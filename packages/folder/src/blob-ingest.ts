@@ -33,7 +33,7 @@ export function setContent({ path, base, disk }: Subject): Taking | undefined {
   const event = { path, what: 'edited', from: 'disk' } as const
   if (blob !== undefined) {
     const row = (): BaseRow => blobRow({ path, node }, blob, { ...disk, executable: base.executable })
-    return { path, change: { type: 'set-blob', node, base: before, content: blob }, units: UNITS, row, removed: [], event }
+    return { path, change: { type: 'set-blob', node, base: before, seen: base.agreed?.version, content: blob }, units: UNITS, row, removed: [], event }
   }
   if (content === undefined) return undefined
   const row = ({ doc, version }: LocalResult): BaseRow | undefined => {

@@ -164,6 +164,53 @@ describe('files that are not text', () => {
     expect(a.names()).toEqual(['notes.md'])
   })
 
+  const large = 'a line of a text that grows past what a text may be\n'.repeat(25_000)
+  for (const [what, content] of [['something else', binary(20, 3000)], ['too large for a text', Buffer.from(large)]] as const) {
+    it(`[BLOB54] a text that became ${what} while another wrote into it is kept as a file of its own, once`, async () => {
+      await using both = await pair()
+      const { a, b, wire } = both
+      a.write('notes.md', 'one\n')
+      await eventually('the text is there', () => b.read('notes.md') === 'one\n')
+      await eventually('all is quiet', calm(a, b))
+      wire.cut()
+      put(a, 'notes.md', content)
+      b.write('notes.md', 'one\ntwo, by b\n')
+      await eventually('a took it', () => a.workspace.tree.at('notes.md')?.content?.kind === 'blob')
+      await eventually('b took it', calm(b))
+      wire.join()
+      const copy = (peer: TestPeer): string | undefined => peer.names().find((name) => name.startsWith('notes (conflict, '))
+      await eventually('both have both', () => [a, b].every((peer) => has(peer, 'notes.md', content) && peer.read(copy(peer) ?? '') === 'one\ntwo, by b\n'))
+      await eventually('all is quiet', calm(a, b))
+      expect(a.names()).toEqual(b.names())
+      expect(a.names()).toHaveLength(2)
+      // Who deletes the copy means it.
+      rmSync(a.folder.at(copy(a) ?? ''))
+      await eventually('it is gone', () => copy(b) === undefined)
+      a.write('other.md', 'more\n')
+      await eventually('life goes on', () => b.read('other.md') === 'more\n')
+      wire.cut()
+      wire.join()
+      await eventually('all is quiet', calm(a, b))
+      expect(b.names()).toEqual(['notes.md', 'other.md'])
+    })
+  }
+
+  it('[BLOB54] what came of a text while the file on the disk already was something else is kept too', async () => {
+    await using both = await pair()
+    const { a, b } = both
+    a.write('notes.md', 'one\n')
+    await eventually('the text is there', () => b.read('notes.md') === 'one\n')
+    await eventually('all is quiet', calm(a, b))
+    // It is taken when it was left alone for half a second; until then the disk has the word, and the edit is not shown.
+    put(a, 'notes.md', binary(21, 3000))
+    b.write('notes.md', 'one\ntwo, by b\n')
+    const copy = (peer: TestPeer): string | undefined => peer.names().find((name) => name.startsWith('notes (conflict, '))
+    await eventually('both have both', () => [a, b].every((peer) => has(peer, 'notes.md', binary(21, 3000)) && peer.read(copy(peer) ?? '') === 'one\ntwo, by b\n'))
+    await eventually('all is quiet', calm(a, b))
+    expect(a.names()).toEqual(b.names())
+    expect(a.names()).toHaveLength(2)
+  })
+
   it('[BLOB14] a fetch that was cut off goes on where it was', async () => {
     const content = binary(11, 6 * MiB)
     const wire = new Wire()

@@ -88,6 +88,10 @@ export class TreeNode {
   covered: Touches | undefined
   /** Every document it ever held: edits to any of them keep it alive. */
   readonly docs = new Set<TreeDoc>()
+  /** Operations that gave it a text and that content which is not text took the place of, and the texts. */
+  replacedTexts: Map<OpId, DocId> | undefined
+  /** Those texts, and the operations that took their place. */
+  retired: Map<DocId, Set<OpId>> | undefined
   /** Named as winners by absorb operations on this node, and the nodes that name this one. */
   winners: Set<TreeNode> | undefined
   suitors: Set<TreeNode> | undefined

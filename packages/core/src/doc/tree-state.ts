@@ -21,6 +21,8 @@ export class TreeState {
   readonly #docs = new Map<DocId, TreeDoc>()
   /** Nodes with several values for their content; they may be equal. */
   readonly contested = new Set<TreeNode>()
+  /** Nodes whose text became something else. */
+  readonly retiring = new Set<TreeNode>()
   readonly #begun = new Map<string, number>()
   #changed = new Set<TreeNode>()
 
@@ -60,6 +62,7 @@ export class TreeState {
     if (change.place !== undefined) node.place.assign(id, change.place)
     if (change.executable !== undefined) node.executable.assign(id, change.executable)
     if (change.content !== undefined) {
+      if (change.content.value.kind === 'blob') this.#retire(node, id, change.content.replaces)
       node.content.assign(id, change.content)
       if (node.content.values.length > 1) this.contested.add(node)
       else this.contested.delete(node)
@@ -92,6 +95,25 @@ export class TreeState {
 
   get hasChanges(): boolean {
     return this.#changed.size > 0
+  }
+
+  /** Content that is not text takes the place of texts; several such operations may, at once. */
+  #retire(node: TreeNode, by: OpId, replaces: readonly OpId[]): void {
+    for (const { op, value } of node.content.values) {
+      if (value.kind === 'text' && replaces.includes(op)) (node.replacedTexts ??= new Map()).set(op, value.doc)
+    }
+    for (const op of replaces) {
+      const doc = node.replacedTexts?.get(op)
+      if (doc === undefined) continue
+      node.retired ??= new Map()
+      node.retired.set(doc, (node.retired.get(doc) ?? new Set()).add(by))
+      this.retiring.add(node)
+    }
+  }
+
+  /** Entries that edited `doc`. */
+  touchesOf(doc: DocId): Touches | undefined {
+    return this.#docs.get(doc)?.touches
   }
 
   /** Not a touch: peers append it by themselves, and nobody's deletion is to be undone by that. */

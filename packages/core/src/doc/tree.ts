@@ -29,6 +29,19 @@ export interface Contested {
   readonly values: readonly { readonly op: OpId; readonly value: FileContent }[]
 }
 
+/** A text that content which is not text took the place of. */
+export interface Retired {
+  readonly node: { readonly id: NodeId; readonly parent: NodeId }
+  readonly path: string
+  /** Where the file was made. */
+  readonly began: string
+  readonly doc: DocId
+  /** Operations that took its place, in order. */
+  readonly by: readonly OpId[]
+  /** Newest edit of the text per author, in order. */
+  readonly touches: readonly (readonly [AuthorId, number])[]
+}
+
 export interface Absorption {
   readonly winner: NodeId
   readonly loser: NodeId
@@ -166,6 +179,38 @@ export class Tree {
       found.push({ node: { id: node.id, parent: entry.parent }, path: entry.path, shown, values })
     }
     return found.sort((a, b) => compareText(a.path, b.path))
+  }
+
+  /** Texts of shown files that became something else, and who edited them when. */
+  retired(): readonly Retired[] {
+    this.#refresh()
+    const found: Retired[] = []
+    for (const node of this.#state.retiring) {
+      const entry = this.view.get(node.id)
+      if (entry?.node !== node.id || node.created === undefined) continue
+      for (const [doc, by] of node.retired ?? []) {
+        const touches = this.#state.touchesOf(doc)
+        if (touches === undefined || node.content.values.some(({ value }) => value.kind === 'text' && value.doc === doc)) continue
+        const sorted = [...touches].sort(([a], [b]) => compareText(a, b))
+        found.push({ node: { id: node.id, parent: entry.parent }, path: entry.path, began: node.created.path, doc, by: [...by].sort(compareText), touches: sorted })
+      }
+    }
+    return found.sort((a, b) => compareText(a.path, b.path) || compareText(a.doc, b.doc))
+  }
+
+  /** Whether content that is not text took the place of this text somewhere. */
+  isRetired(doc: DocId): boolean {
+    return this.#state.nodesOf(doc).some((node) => node.retired?.has(doc) === true)
+  }
+
+  /** The path at which a node was made. */
+  began(node: NodeId): string | undefined {
+    return this.#state.find(node)?.created?.path
+  }
+
+  /** Whether a node was ever made. */
+  knows(node: NodeId): boolean {
+    return this.#state.find(node)?.created !== undefined
   }
 
   /** Concurrent contents of a file other than the one shown, greatest operation first. */

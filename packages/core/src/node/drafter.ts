@@ -9,6 +9,7 @@ import type { TextDocument } from '../doc/text-document.js'
 import type { TreeEntry } from '../doc/tree-view.js'
 import type { Change, FileContent, Place, TreeChange } from '../log/change.js'
 import type { Applier } from './applier.js'
+import { keepText } from './kept-texts.js'
 import type { Batch } from './batch.js'
 import { draftText } from './content-drafts.js'
 import type { BlobRef, DocVersion, LocalChange, SeenFile } from './workspace-types.js'
@@ -63,10 +64,8 @@ export class Drafter {
         return this.#createFile(change.path, change.text, change.executable)
       case 'create-blob':
         return this.#createBlob(change)
-      case 'set-blob': {
-        const replaces = this.#applier.tree.replacesContent(change.node, change.base)
-        return of(change.node, [[{ kind: 'tree', node: change.node, content: { value: blobContent(change.content), replaces } }]])
-      }
+      case 'set-blob':
+        return await this.#setBlob(change)
       case 'set-text':
         return await this.#setText(change)
       case 'create-directory': {
@@ -116,6 +115,18 @@ export class Drafter {
       content: { value: content(node), replaces: [] },
       executable: { value: executable, replaces: [] }
     }
+  }
+
+  async #setBlob({ node, base, seen, content }: Extract<LocalChange, { type: 'set-blob' }>): Promise<Draft> {
+    const { tree, documents } = this.#applier
+    const replaces = tree.replacesContent(node, base)
+    const change: TreeChange = { kind: 'tree', node, content: { value: blobContent(content), replaces } }
+    const entry = tree.view.get(node)
+    if (base.kind === 'blob' || seen === undefined || entry === undefined) return of(node, [[change]])
+    const { text } = await documents.text(this.#batch, base.doc)
+    if (text === (await documents.textAt(this.#batch, base.doc, seen))) return of(node, [[change]])
+    const file = { node: { id: node, parent: entry.parent }, path: entry.path, began: tree.began(node) ?? entry.path }
+    return of(node, [...keepText({ crypto: this.#crypto, tree, file, text, who: undefined }), [change]])
   }
 
   async #setText({ node, base, text }: Extract<LocalChange, { type: 'set-text' }>): Promise<Draft> {

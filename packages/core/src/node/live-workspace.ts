@@ -292,7 +292,7 @@ export class LiveWorkspace implements Workspace {
     const outcome = await this.#init.replica.receive(entries)
     this.#tell(outcome)
     if (this.rights === 'blind') for (const { header } of outcome.staged.accepted) for (const blob of header.blobs) this.#init.blobs.want(blob)
-    if (outcome.nodes.length > 0) this.#mergeWhenQuiet()
+    if (outcome.nodes.length > 0 || [...outcome.docs].some((doc) => this.#init.replica.applier.tree.isRetired(doc))) this.#mergeWhenQuiet()
     return outcome
   }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.js'
 import type { Crypto } from '../base/crypto.js'
 import { CollabError, NotPermittedError, RefusedChangeError } from '../base/errors.js'
-import type { AuthorId, DocId, NodeId, OpId } from '../base/ids.js'
+import type { AuthorId, DocId, EntryHash, NodeId, OpId } from '../base/ids.js'
 import type { KvOp, KvStore } from '../base/kv.js'
 import type { WorkspaceKeys } from '../keys/workspace-keys.js'
 import type { Change } from '../log/change.js'
@@ -17,6 +17,7 @@ import { Batch } from './batch.js'
 import { BodyReader } from './body-reader.js'
 import { splitContents } from './content-drafts.js'
 import { Drafter } from './drafter.js'
+import { keptTexts } from './kept-texts.js'
 import type { Draft } from './drafter.js'
 import type { DocUpdates, Pace } from './document-types.js'
 import { identityRow, newAuthor } from './identity.js'
@@ -163,8 +164,15 @@ export class Replica {
         const split = { contested, who: (op: OpId) => names.get(op), textOf: (doc: DocId) => texts.get(doc) ?? '' }
         units.push(...splitContents(this.#init.crypto, split))
       }
+      const entryOf = (op: OpId): Promise<EntryHash | undefined> => this.#entryOf(op)
+      units.push(...(await keptTexts({ crypto: this.#init.crypto, applier: this.applier, batch, entryOf })))
       return units.length === 0 ? undefined : await this.#append(batch, await this.#sealAll(units))
     })
+  }
+
+  async #entryOf(op: OpId): Promise<EntryHash | undefined> {
+    for (const hash of (await this.#init.log.headers(op.slice(0, 32))).keys()) return hash
+    return undefined
   }
 
   /** What the author of an operation calls itself. */

@@ -41,8 +41,11 @@ export type LocalChange =
   | { readonly type: 'create-file'; readonly path: string; readonly text: string; readonly executable: boolean }
   /** A new file with other content, which `Blobs.describe` named. */
   | { readonly type: 'create-blob'; readonly path: string; readonly content: BlobRef; readonly executable: boolean }
-  /** Another content in place of `base`; what was given to the file beside that stays, as a conflict. */
-  | { readonly type: 'set-blob'; readonly node: NodeId; readonly base: FileContent; readonly content: BlobRef }
+  /**
+   * Another content in place of `base`; what was given to the file beside that stays, as a conflict. Of a text, what it
+   * holds beyond the version `seen` becomes a file of its own.
+   */
+  | { readonly type: 'set-blob'; readonly node: NodeId; readonly base: FileContent; readonly seen?: DocVersion | undefined; readonly content: BlobRef }
   | { readonly type: 'set-text'; readonly node: NodeId; readonly base: FileContent; readonly text: string }
   | { readonly type: 'create-directory'; readonly path: string }
   /**
