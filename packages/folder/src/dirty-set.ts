@@ -61,9 +61,9 @@ export class DirtySet<Path extends string> {
     if (next < Infinity) this.#arm(next)
   }
 
-  /** Everything marked, due or not. */
-  paths(): Iterable<Path> {
-    return this.#paths.keys()
+  /** All paths that somebody waits for, due or not. */
+  *waitingPaths(): Generator<Path> {
+    for (const [path, { parked }] of this.#paths) if (!parked) yield path
   }
 
   stop(): void {

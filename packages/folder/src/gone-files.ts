@@ -54,7 +54,7 @@ export class GoneFiles {
   }
 
   async #judge(due: readonly RelPath[]): Promise<GoneVerdict> {
-    const paths = new Set([...due, ...this.#context.dirty.paths()])
+    const paths = new Set([...due, ...this.#context.dirty.waitingPaths()])
     const gone = this.#findGone(paths, due)
     const { unsettled, workspace } = this.#context
     const displaced = workspace.rights === 'write' ? await findDisplaced(this.#context, due) : NOTHING_DISPLACED

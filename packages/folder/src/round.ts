@@ -17,7 +17,7 @@ import type { RelPath } from './rel-path.js'
 /** Paths of one round. */
 const ROUND_PATHS = 2_000
 /** Of those that nobody waits for: an edit meanwhile is not held up by them. */
-const ROUND_PARKED = 200
+const ROUND_PARKED = 64
 /** UTF-16 units of text held by one round. */
 const ROUND_UNITS = 16 * 1024 * 1024
 /** Paths that are looked at together: to read a text waits for what is just received, and so they wait once. */
