@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { type Cbor, CborFields, decodeCbor, encodeCbor } from '../base/cbor.js'
 import type { Crypto } from '../base/crypto.js'
 import { parseAuthorId, parseBlobId, parseEntryHash, parseWorkspaceId } from '../base/ids.js'
 import type { KvStore } from '../base/kv.js'
@@ -8,7 +9,7 @@ import { nobleCrypto } from '../keys/noble-crypto.js'
 import { createMemoryStore } from '../store/memory-store.js'
 import { type Entry, sealEntry } from './entry.js'
 import { Log } from './log.js'
-import { decodeSegment, encodeSegment } from './segment.js'
+import { decodeRun, decodeSegment, encodeSegment } from './segment.js'
 
 /** Signatures are the business of other tests. */
 const crypto: Crypto = { ...nobleCrypto, verify: () => true }
@@ -16,6 +17,7 @@ const workspaceKey = nobleCrypto.signer(new Uint8Array(32).fill(1))
 const workspace = parseWorkspaceId(workspaceKey.publicKey)
 const signers = [2, 3].map(byte => nobleCrypto.signer(new Uint8Array(32).fill(byte)))
 const LENGTH = 3
+const isMalformed = expect.objectContaining({ name: 'MalformedError' })
 
 type Changed = Partial<Parameters<typeof sealEntry>[0]>
 
@@ -211,3 +213,72 @@ describe('packed entries', () => {
   })
 })
 
+describe('runs from a peer', () => {
+  it('[CKPT17] give back the entries byte for byte', () => {
+    fc.assert(
+      fc.property(fc.array(changed, { minLength: 2, maxLength: 12 }), list => {
+        const entries = run(list.length, i => list[i] ?? {}).slice(1)
+        const bytes = encodeSegment(entries)
+        if (bytes !== undefined) expect(decodeRun(crypto, bytes, entries.length)).toEqual(entries)
+        if (bytes !== undefined && entries.length > 1) expect(() => decodeRun(crypto, bytes, entries.length - 1)).toThrow(isMalformed)
+      })
+    )
+  })
+
+  it('[CKPT17] are refused as malformed, and as nothing else, when they are anything else', () => {
+    const good = encodeSegment(run(6, () => ({ deps: [parseEntryHash('ab'.repeat(32))] })).slice(1)) ?? expect.fail('not packed')
+    const spoilt = fc.tuple(fc.nat(good.length - 1), fc.integer({ min: 1, max: 255 })).map(([at, flip]) => good.with(at, (good[at] ?? 0) ^ flip))
+    const cut = fc.nat(good.length - 1).map(length => good.slice(0, length))
+    fc.assert(
+      fc.property(fc.oneof(spoilt, cut, fc.uint8Array({ maxLength: 300 })), bytes => {
+        expect(() => decodeRun(crypto, bytes, 1024)).toThrow(isMalformed)
+      }),
+      { numRuns: 500 }
+    )
+  })
+
+  it('[CKPT17] are held to the rules of single entries', () => {
+    const fields = new CborFields(decodeCbor(encodeSegment(run(3).slice(1)) ?? expect.fail('not packed')))
+    const [workspaceId, author, seq, before, , time] = Array.from({ length: 7 }, () => fields.any())
+    const item = (parts: { epoch?: Cbor; deps?: Cbor; passed?: Cbor; salt?: Cbor; blobs?: Cbor }): Cbor => [
+      parts.epoch ?? 0,
+      parts.deps ?? [],
+      parts.passed ?? 0,
+      parts.salt ?? new Uint8Array(32),
+      parts.blobs ?? [],
+      new Uint8Array(64),
+      new Uint8Array(9)
+    ]
+    const [low, high] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)]
+    const bad = [
+      { epoch: 2 ** 32 },
+      { deps: [high, low] },
+      { deps: [low, low] },
+      { deps: [new Uint8Array(31)] },
+      { deps: [7] },
+      { passed: 2 ** 53 - 1 },
+      { salt: new Uint8Array(31) },
+      { blobs: [high, low] },
+      { blobs: Array.from({ length: 513 }, () => low) }
+    ]
+    for (const parts of bad) {
+      // The hash of the last is right, so that only the entry itself is at fault.
+      const bytes = (last: Uint8Array): Uint8Array => encodeCbor([workspaceId, author, seq, before, last, time, [item(parts)]] as Cbor)
+      expect(() => decodeRun(crypto, bytes(hashOfOnly(bytes(low))), 1024)).toThrow(isMalformed)
+    }
+    const sound = (last: Uint8Array): Uint8Array => encodeCbor([workspaceId, author, seq, before, last, time, [item({})]] as Cbor)
+    expect(decodeRun(crypto, sound(hashOfOnly(sound(low))), 1024).length).toBe(1)
+  })
+})
+
+/** The hash that the entry of a run comes to, seen by what is hashed last; any bytes where it is never hashed. */
+function hashOfOnly(bytes: Uint8Array): Uint8Array {
+  let last: Uint8Array = new Uint8Array(32)
+  const spy: Crypto = { ...crypto, sha256: (...parts) => (last = crypto.sha256(...parts)) }
+  try {
+    decodeSegment(spy, bytes)
+  } catch {
+    // Its last hash is wrong, that is why it is asked for.
+  }
+  return last
+}

@@ -1,8 +1,9 @@
 import { type Cbor, CborFields, decodeCbor, encodeCbor } from '../base/cbor.js'
 import type { Crypto } from '../base/crypto.js'
-import { StoreDamagedError } from '../base/errors.js'
+import { MalformedError, StoreDamagedError } from '../base/errors.js'
 import { idBytes, parseAuthorId, parseBlobId, parseEntryHash, parseWorkspaceId } from '../base/ids.js'
-import { encodeHeader, type Entry, type EntryHeader, hashOf } from './entry.js'
+import { MAX_BODY_BYTES, MAX_DEPS, MAX_ENTRY_BLOBS } from '../base/limits.js'
+import { decodeHeader, encodeHeader, type Entry, type EntryHeader, hashOf, SIGNATURE_BYTES } from './entry.js'
 
 /** Milliseconds between two entries that follow each other: clocks may claim anything, but not all of it is packed. */
 const MAX_PASSED = 2 ** 40
@@ -36,9 +37,10 @@ export function encodeSegment(entries: readonly Entry[]): Uint8Array | undefined
  * The entries, byte for byte: a header has one spelling, and each hash is in the header behind it, up to the last, which
  * is written down.
  *
- * @throws {StoreDamagedError} when they are not.
+ * @param max - Entries that are taken.
+ * @throws {StoreDamagedError} when they are not; {MalformedError} and {RangeError} when it is no segment.
  */
-export function decodeSegment(crypto: Crypto, row: Uint8Array): readonly Entry[] {
+export function decodeSegment(crypto: Crypto, row: Uint8Array, max = Number.MAX_SAFE_INTEGER): readonly Entry[] {
   const fields = new CborFields(decodeCbor(row), 7)
   const workspace = parseWorkspaceId(fields.bytes())
   const author = parseAuthorId(fields.bytes())
@@ -47,15 +49,15 @@ export function decodeSegment(crypto: Crypto, row: Uint8Array): readonly Entry[]
   const last = parseEntryHash(fields.bytes())
   let time = fields.uint()
   const entries: Entry[] = []
-  for (const item of fields.list(Number.MAX_SAFE_INTEGER)) {
+  for (const item of fields.list(max)) {
     const parts = new CborFields(item, 7)
     const epoch = parts.uint()
-    const deps = parts.list(Number.MAX_SAFE_INTEGER).map(dep => parseEntryHash(dep as Uint8Array))
+    const deps = readIds(parts, MAX_DEPS).map(parseEntryHash)
     time += unfolded(parts.uint())
     const salt = parts.bytes()
-    const blobs = parts.list(Number.MAX_SAFE_INTEGER).map(blob => parseBlobId(blob as Uint8Array))
-    const signature = parts.bytes()
-    const body = parts.bytes()
+    const blobs = readIds(parts, MAX_ENTRY_BLOBS).map(parseBlobId)
+    const signature = parts.bytes({ length: SIGNATURE_BYTES })
+    const body = parts.bytes({ max: MAX_BODY_BYTES })
     const seq = start + entries.length
     const header: EntryHeader = { version: 1, workspace, epoch, author, seq, prev, deps, time, salt, admission: null, blobs, bodyHash: crypto.sha256(body), bodyLength: body.length }
     const headerBytes = encodeHeader(header)
@@ -65,6 +67,24 @@ export function decodeSegment(crypto: Crypto, row: Uint8Array): readonly Entry[]
   }
   if (prev !== last) throw new StoreDamagedError('a segment of a log does not hold what it should; the store is damaged')
   return entries
+}
+
+/**
+ * The entries in what a peer sent: each is held to what `decodeEntry` asks of one that comes alone.
+ *
+ * @throws {MalformedError} for anything else, and for more than `max` entries.
+ */
+export function decodeRun(crypto: Crypto, bytes: Uint8Array, max: number): readonly Entry[] {
+  try {
+    return decodeSegment(crypto, bytes, max).map(entry => ({ ...entry, header: decodeHeader(entry.headerBytes) }))
+  } catch (error) {
+    throw new MalformedError('a run of entries that is none', { cause: error })
+  }
+}
+
+function readIds(fields: CborFields, max: number): readonly Uint8Array[] {
+  const ids = new CborFields(fields.list(max))
+  return Array.from({ length: ids.remaining }, () => ids.bytes())
 }
 
 /** A difference as a whole number from 0 on; a claimed time may be any. */

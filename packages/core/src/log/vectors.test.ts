@@ -7,6 +7,7 @@ import { nobleCrypto } from '../keys/noble-crypto.js'
 import { epochKey, keysFromWriteKey, workspaceSigner } from '../keys/workspace-keys.js'
 import { type Change, decodeChanges, encodeChanges } from './change.js'
 import { decodeEntry, openBody, sealEntry } from './entry.js'
+import { decodeRun, encodeSegment } from './segment.js'
 import { digestOf, encodeVector } from './version-vector.js'
 import { encodeCbor } from '../base/cbor.js'
 
@@ -142,6 +143,23 @@ describe('[VEC2] an entry', () => {
     ])
     expect(rows(second.body)).toEqual(['c94df5408ded01b1b8243408c4eb7ff02c'])
     expect(second.hash).toBe('8caebf1c014926ed7b4a355f703b6753715c51540034a9b29b5c8c5befc99bb8')
+  })
+
+  it('a run of the second alone', () => {
+    const run = encodeSegment([second]) ?? expect.fail('no run')
+    expect(rows(run)).toEqual([
+      '875820f4eebf6465874b540640149c2ff84734ecb78fcfb41ed5f2947c8fa436',
+      'fddf1058208a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf37488',
+      '01b40f6f5c015820e463154137bf7a7c93f064d2dac4aeeb496e1fd7fba28a80',
+      'aab363c5c5f9e88d58208caebf1c014926ed7b4a355f703b6753715c51540034',
+      'a9b29b5c8c5befc99bb81b0000018bcfe5680181870081582033333333333333',
+      '3333333333333333333333333333333333333333333333333300582007070707',
+      '0707070707070707070707070707070707070707070707070707070780584087',
+      '3653c4913ccaab9cf4f8d849ea296957e56a3dfea394990f3cfe6845826e7abb',
+      '0a8f878a9a58e5a9edd7cdd82c2778e3638c8b00c0bed6cf84e1d82d5f0b0451',
+      'c94df5408ded01b1b8243408c4eb7ff02c'
+    ])
+    expect(decodeRun(nobleCrypto, run, 1)).toEqual([second])
   })
 
   it('is read back from its parts, and its body opens', () => {

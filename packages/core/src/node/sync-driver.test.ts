@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../base/clock.js'
+import { CborFields, decodeCbor, encodeCbor } from '../base/cbor.js'
 import { silentLogger } from '../base/log.js'
 import { keysFromWriteKey } from '../keys/workspace-keys.js'
 import { encodeChanges } from '../log/change.js'
@@ -9,6 +10,7 @@ import type { Transport } from '../net/transport.js'
 import { decodeMessage, encodeMessage } from '../sync/message.js'
 import type { Message } from '../sync/message.js'
 import { decodeEntry } from '../log/entry.js'
+import { decodeRun, encodeSegment } from '../log/segment.js'
 import { SyncDriver } from './sync-driver.js'
 import { crypto, LooseAuthor, newFile, TestReplica } from './test-replicas.js'
 
@@ -17,6 +19,7 @@ const PEER = 'peer'
 /** A driver over a real replica, and a peer on the other end that sends whatever the test says. */
 class Stand {
   readonly sent: Message[] = []
+  readonly frames: Uint8Array[] = []
   readonly refused: string[] = []
   readonly driver: SyncDriver
   readonly test: TestReplica
@@ -56,7 +59,14 @@ class Stand {
       publish: () => Promise.resolve(),
       disconnect: () => undefined,
       send: (_peer, frame) => {
-        this.sent.push(decodeMessage(frame, (parts) => decodeEntry(crypto, parts)))
+        this.frames.push(frame)
+        this.sent.push(
+          decodeMessage(
+            frame,
+            (parts) => decodeEntry(crypto, parts),
+            (bytes, max) => decodeRun(crypto, bytes, max)
+          )
+        )
         return Promise.resolve()
       }
     }
@@ -81,8 +91,8 @@ class Stand {
     if (want !== undefined) await this.say({ type: 'entries', id: want.id, entries, last: true })
   }
 
-  async greet(): Promise<void> {
-    await this.say({ type: 'hello', version: 1, features: [], digest: '11'.repeat(32) })
+  async greet(features: readonly string[] = []): Promise<void> {
+    await this.say({ type: 'hello', version: 1, features, digest: '11'.repeat(32) })
     await this.say({ type: 'vector', heads: [], digest: '11'.repeat(32), last: true })
   }
 }
@@ -178,5 +188,72 @@ describe('entries whose envelope is wrong', () => {
     await stand.offer([first, second])
     expect(stand.test.log.count).toBe(2)
     expect(stand.refused).toEqual([])
+  })
+})
+
+describe('runs of entries', () => {
+  const KEYSTROKES = 60
+
+  /** A file, then what is as large as a keystroke. */
+  function typed(): readonly Entry[] {
+    const author = new LooseAuthor()
+    author.sign(file('a.md'))
+    for (let i = 0; i < KEYSTROKES; i++) author.signBytes(encodeCbor([[99, new Uint8Array(16), new Uint8Array(40)]]))
+    return author.entries
+  }
+
+  /** Answers to a want for all of `entries`, by a driver whose peer named `features`. */
+  async function served(entries: readonly Entry[], features: readonly string[]): Promise<Stand> {
+    const stand = await Stand.open()
+    await stand.test.replica.receive(entries)
+    stand.driver.grown()
+    await stand.greet(features)
+    stand.frames.length = 0
+    stand.sent.length = 0
+    const head = entries.at(-1) as Entry
+    await stand.say({ type: 'want', id: 1, author: head.header.author, head: head.hash, from: 0, to: head.header.seq })
+    return stand
+  }
+
+  it('[CKPT19] are given to who takes them, in little more than half of the bytes, and single entries to others', async () => {
+    const entries = typed()
+    const [old, young] = [await served(entries, []), await served(entries, ['later', 'runs'])]
+    const bytes: number[] = []
+    for (const [stand, code] of [[old, 4], [young, 9]] as const) {
+      const answers = stand.sent.flatMap((message, at) => (message.type === 'entries' ? [{ message, frame: stand.frames[at] as Uint8Array }] : []))
+      expect(answers.flatMap(({ message }) => message.entries)).toEqual(entries)
+      for (const { frame } of answers) expect(new CborFields(decodeCbor(frame)).uint()).toBe(code)
+      bytes.push(answers.reduce((sum, { frame }) => sum + frame.length, 0))
+    }
+    expect(bytes[1]).toBeLessThan((bytes[0] as number) * 0.6)
+  })
+
+  it('[CKPT19] are forgotten of a peer that comes again without them', async () => {
+    const entries = typed()
+    const stand = await served(entries, ['runs'])
+    stand.driver.left(PEER)
+    stand.driver.joined(PEER)
+    await stand.greet()
+    stand.frames.length = 0
+    const head = entries.at(-1) as Entry
+    await stand.say({ type: 'want', id: 1, author: head.header.author, head: head.hash, from: 0, to: head.header.seq })
+    expect(stand.frames.map((frame) => new CborFields(decodeCbor(frame)).uint())).toContain(4)
+    expect(stand.frames.map((frame) => new CborFields(decodeCbor(frame)).uint())).not.toContain(9)
+  })
+
+  it('[CKPT19] are taken, checked as any entries, and a peer that spoils one is sent away', async () => {
+    const entries = typed()
+    const stand = await Stand.open()
+    await stand.greet()
+    const head = entries.at(-1) as Entry
+    await stand.say({ type: 'heads', heads: [[head.header.author, [{ floor: 0, seq: head.header.seq, hash: head.hash }]]], digest: '22'.repeat(32) })
+    const wants = stand.sent.filter((message) => message.type === 'want')
+    expect(wants.length).toBeGreaterThan(1)
+    const frames = wants.map(({ id, from, to }) => encodeMessage({ type: 'entries', id, entries: entries.slice(from, to + 1), last: true }, encodeSegment))
+    const [spoilt = new Uint8Array()] = frames.map((frame) => frame.with(frame.length - 9, (frame.at(-9) ?? 0) ^ 1))
+    await expect(stand.driver.frame(PEER, spoilt)).rejects.toThrow(expect.objectContaining({ name: 'MalformedError' }))
+    for (const frame of frames) await stand.driver.frame(PEER, frame)
+    for (let turns = 0; turns < 100 && stand.test.log.count < entries.length; turns++) await stand.quiet()
+    expect(await stand.test.entries()).toEqual(entries)
   })
 })

@@ -7,8 +7,9 @@ import { decodeEntry, decodeEntryWire, encodeEntryWire } from '../log/entry.js'
 import type { Entry } from '../log/entry.js'
 import { isSendersFault } from '../log/log.js'
 import type { Log } from '../log/log.js'
+import { decodeRun, encodeSegment } from '../log/segment.js'
 import type { GossipVerdict, Transport } from '../net/transport.js'
-import { decodeMessage, encodeMessage } from '../sync/message.js'
+import { decodeMessage, encodeMessage, RUNS } from '../sync/message.js'
 import { SyncMachine } from '../sync/sync-machine.js'
 import type { SyncEffect, SyncEvent } from '../sync/sync-types.js'
 import { Holdings } from './holdings.js'
@@ -39,6 +40,8 @@ export class SyncDriver {
   #transport: Transport | undefined
   #cancelTimer: (() => void) | undefined
   #stopped = false
+  /** Peers that take entries as runs. */
+  readonly #takesRuns = new Set<string>()
 
   constructor(init: SyncDriverInit) {
     this.#init = init
@@ -55,16 +58,24 @@ export class SyncDriver {
   }
 
   joined(peer: string): void {
+    this.#takesRuns.delete(peer)
     this.#handle({ type: 'connected', peer })
   }
 
   left(peer: string): void {
+    this.#takesRuns.delete(peer)
     this.holdings.left(peer)
     this.#handle({ type: 'disconnected', peer })
   }
 
   async frame(peer: string, frame: Uint8Array): Promise<void> {
-    const message = decodeMessage(frame, (parts) => decodeEntry(this.#init.crypto, parts))
+    const { crypto } = this.#init
+    const message = decodeMessage(
+      frame,
+      (parts) => decodeEntry(crypto, parts),
+      (bytes, max) => decodeRun(crypto, bytes, max)
+    )
+    if (message.type === 'hello' && message.features.includes(RUNS)) this.#takesRuns.add(peer)
     this.#handle({ type: 'message', peer, message })
     if ('digest' in message) {
       this.holdings.confirmed(peer, message.digest)
@@ -113,7 +124,7 @@ export class SyncDriver {
   #carryOut(effect: SyncEffect): void {
     switch (effect.type) {
       case 'send':
-        void this.#transport?.send(effect.peer, encodeMessage(effect.message)).catch((error: unknown) => this.#note('send', error))
+        void this.#transport?.send(effect.peer, encodeMessage(effect.message, this.#takesRuns.has(effect.peer) ? encodeSegment : undefined)).catch((error: unknown) => this.#note('send', error))
         return
       case 'load':
         void this.#load(effect).catch((error: unknown) => this.#init.onFailure(error))

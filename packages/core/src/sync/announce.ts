@@ -1,6 +1,6 @@
 import type { AuthorId } from '../base/ids.js'
 import { MAX_AUTHORS } from '../base/limits.js'
-import { HEADS_PER_PAGE, OLDEST_SYNC_VERSION, SYNC_VERSION, type HeadList, type HelloMessage, type Message } from './message.js'
+import { HEADS_PER_PAGE, OLDEST_SYNC_VERSION, RUNS, SYNC_VERSION, type HeadList, type HelloMessage, type Message } from './message.js'
 import { sameHeads, type PeerSession } from './peer-session.js'
 import { evaluate } from './planner.js'
 import type { SyncState } from './sync-state.js'
@@ -11,7 +11,7 @@ export function sayHello(state: SyncState, session: PeerSession): void {
   session.helloDigest = state.digest
   session.told = state.digest
   session.pending.clear()
-  send(state, session, { type: 'hello', version: SYNC_VERSION, features: [], digest: state.digest })
+  send(state, session, { type: 'hello', version: SYNC_VERSION, features: [RUNS], digest: state.digest })
 }
 
 /**

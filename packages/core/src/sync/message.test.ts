@@ -1,10 +1,10 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { encodeCbor, type Cbor } from '../base/cbor.js'
+import { CborFields, decodeCbor, encodeCbor, type Cbor } from '../base/cbor.js'
 import { idBytes } from '../base/ids.js'
 import { MAX_BODY_BYTES, MAX_BRANCHES, MAX_FRAME_BYTES, MAX_HEADER_BYTES } from '../base/limits.js'
 import type { Entry } from '../log/entry.js'
-import { decodeMessage, encodeMessage, HEADS_PER_PAGE, MAX_ENTRIES_PER_FRAME, type Message } from './message.js'
+import { decodeMessage, encodeMessage, HEADS_PER_PAGE, MAX_ENTRIES_PER_FRAME, type Message, type RunDecoder } from './message.js'
 import { decodeToyEntry, toyAuthor, toyHash, toyRun } from './test-kit.js'
 
 const uint = fc.nat({ max: Number.MAX_SAFE_INTEGER - 1 })
@@ -33,7 +33,37 @@ const author1 = idBytes(toyAuthor(1))
 const many = (count: number, item: Cbor): Cbor => Array.from({ length: count }, () => item)
 const hash1 = idBytes(toyHash('1'))
 
+/** A run of toy entries: their parts, one after the other. */
+const encodeToyRun = (run: readonly Entry[]) => encodeCbor(run.map(({ headerBytes, signature, body }) => [headerBytes, signature, body]))
+const decodeToyRun: RunDecoder = (bytes, max) =>
+  new CborFields([decodeCbor(bytes)]).list(max).map((item) => {
+    const [headerBytes, signature, body] = item as readonly Uint8Array[]
+    return decodeToyEntry({ headerBytes: headerBytes as Uint8Array, signature: signature as Uint8Array, body: body as Uint8Array })
+  })
+
 describe('the codec of sync messages', () => {
+  it('[CKPT18] gives back entries from runs as they were, the first one of a log and those that are no run too', () => {
+    fc.assert(
+      fc.property(fc.nat(6), fc.nat(6), fc.boolean(), fc.boolean(), (from, count, last, isRun) => {
+        const value = { type: 'entries' as const, id: 7, entries: toyRun(toyAuthor(3), 12).slice(from, from + count), last }
+        const frame = encodeMessage(value, isRun ? encodeToyRun : () => undefined)
+        expect(decodeMessage(frame, decodeToyEntry, decodeToyRun)).toEqual(value)
+        const isPacked = isRun && count - (from === 0 ? 1 : 0) >= 2
+        expect(new CborFields(decodeCbor(frame)).uint()).toBe(isPacked ? 9 : 4)
+        if (isPacked) expect(() => decode(frame)).toThrow(isMalformed)
+      })
+    )
+  })
+
+  it('[CKPT18] takes no more entries from runs than a frame may hold', () => {
+    const run = encodeToyRun(toyRun(toyAuthor(3), MAX_ENTRIES_PER_FRAME / 2, 0))
+    const frame = (runs: readonly Uint8Array[]) => encodeCbor([9, 7, runs, true])
+    const read = (runs: readonly Uint8Array[]) => decodeMessage(frame(runs), decodeToyEntry, decodeToyRun)
+    expect(read([run, run])).toMatchObject({ entries: { length: MAX_ENTRIES_PER_FRAME } })
+    expect(() => read([run, run, encodeToyRun(toyRun(toyAuthor(3), 1))])).toThrow(isMalformed)
+    expect(() => read([run, run, run])).toThrow(isMalformed)
+  })
+
   it('[SYN18] gives back every message as it was', () => {
     fc.assert(fc.property(message, (value) => {
       expect(decode(encodeMessage(value))).toEqual(value)

@@ -13,6 +13,8 @@ export const OLDEST_SYNC_VERSION = 1
 export const HEADS_PER_PAGE = 1024
 /** Entries in one frame: the smallest take about 256 bytes, so that a full frame holds no more than this. */
 export const MAX_ENTRIES_PER_FRAME = 1024
+/** Named in a hello by who takes entries that follow each other as one run, in which little is said twice. */
+export const RUNS = 'runs'
 /** Features in a hello, and the length of a feature's name. */
 const MAX_FEATURES = 64
 const MAX_FEATURE_NAME = 32
@@ -115,10 +117,25 @@ export type Message =
 /** Makes an entry of its three parts, checking their format (not the signature); throws MalformedError. */
 export type EntryDecoder = (parts: { headerBytes: Uint8Array; signature: Uint8Array; body: Uint8Array }) => Entry
 
+/** Entries that follow each other, as bytes; undefined when they are no run. */
+export type RunEncoder = (entries: readonly Entry[]) => Uint8Array | undefined
+/** The entries of a run, at most `max`; throws MalformedError for anything else. */
+export type RunDecoder = (bytes: Uint8Array, max: number) => readonly Entry[]
+
+/** An `entries` message whose entries are runs, where they are. */
+const PACKED_CODE = 9
 const CODES = { hello: 0, vector: 1, heads: 2, want: 3, entries: 4, ack: 5, missing: 6, synced: 7, bye: 8 } as const
 
-/** One frame: canonical CBOR of an array of the kind's code and its fields. */
-export function encodeMessage(message: Message): Uint8Array {
+/**
+ * One frame: canonical CBOR of an array of the kind's code and its fields.
+ *
+ * @param encodeRun - For a peer that takes runs.
+ */
+export function encodeMessage(message: Message, encodeRun?: RunEncoder): Uint8Array {
+  if (message.type === 'entries' && encodeRun !== undefined) {
+    const parts = packed(message.entries, encodeRun)
+    if (parts !== undefined) return encodeCbor([PACKED_CODE, message.id, parts, message.last])
+  }
   return encodeCbor(message.type === 'unknown' ? [message.code] : [CODES[message.type], ...fieldsOf(message)])
 }
 
@@ -128,10 +145,11 @@ export function encodeMessage(message: Message): Uint8Array {
  *
  * @throws {MalformedError} for anything else.
  */
-export function decodeMessage(frame: Uint8Array, decodeEntry: EntryDecoder): Message {
+export function decodeMessage(frame: Uint8Array, decodeEntry: EntryDecoder, decodeRun: RunDecoder = refuseRun): Message {
   if (frame.length > MAX_FRAME_BYTES) throw new MalformedError('a frame is larger than any message may be')
   const fields = new CborFields(decodeCbor(frame))
   const code = fields.uint()
+  if (code === PACKED_CODE) return { type: 'entries', id: fields.uint(), entries: readPacked(fields, decodeEntry, decodeRun), last: fields.bool() }
   const read = READERS[code]
   return read === undefined ? { type: 'unknown', code } : read(fields, decodeEntry)
 }
@@ -147,7 +165,7 @@ function fieldsOf(message: Exclude<Message, UnknownMessage>): readonly Cbor[] {
     case 'want':
       return [message.id, idBytes(message.author), idBytes(message.head), message.from, message.to]
     case 'entries':
-      return [message.id, message.entries.map((entry) => [entry.headerBytes, entry.signature, entry.body]), message.last]
+      return [message.id, message.entries.map(entryToCbor), message.last]
     case 'ack':
       return [message.bytes]
     case 'missing':
@@ -191,14 +209,41 @@ function readWant(fields: CborFields): WantMessage {
 }
 
 function readEntries(fields: CborFields, decodeEntry: EntryDecoder): readonly Entry[] {
-  return fields.list(MAX_ENTRIES_PER_FRAME).map((item) => {
-    const parts = new CborFields(item, 3)
-    return decodeEntry({
-      headerBytes: parts.bytes({ max: MAX_HEADER_BYTES }),
-      signature: parts.bytes({ length: 64 }),
-      body: parts.bytes({ max: MAX_BODY_BYTES })
-    })
+  return fields.list(MAX_ENTRIES_PER_FRAME).map((item) => readEntry(item, decodeEntry))
+}
+
+function readEntry(item: Cbor, decodeEntry: EntryDecoder): Entry {
+  const parts = new CborFields(item, 3)
+  return decodeEntry({
+    headerBytes: parts.bytes({ max: MAX_HEADER_BYTES }),
+    signature: parts.bytes({ length: 64 }),
+    body: parts.bytes({ max: MAX_BODY_BYTES })
   })
+}
+
+function entryToCbor({ headerBytes, signature, body }: Entry): Cbor {
+  return [headerBytes, signature, body]
+}
+
+/** What answers a want follows each other; the very first entry of a log is in no run. */
+function packed(entries: readonly Entry[], encodeRun: RunEncoder): readonly Cbor[] | undefined {
+  const first = entries[0]?.header.seq === 0 ? 1 : 0
+  const run = entries.length - first < 2 ? undefined : encodeRun(entries.slice(first))
+  return run === undefined ? undefined : [...entries.slice(0, first).map(entryToCbor), run]
+}
+
+function readPacked(fields: CborFields, decodeEntry: EntryDecoder, decodeRun: RunDecoder): readonly Entry[] {
+  const entries: Entry[] = []
+  for (const part of fields.list(MAX_ENTRIES_PER_FRAME)) {
+    if (part instanceof Uint8Array) entries.push(...decodeRun(part, MAX_ENTRIES_PER_FRAME - entries.length))
+    else entries.push(readEntry(part, decodeEntry))
+    if (entries.length > MAX_ENTRIES_PER_FRAME) throw new MalformedError('more entries than a frame may hold')
+  }
+  return entries
+}
+
+function refuseRun(): never {
+  throw new MalformedError('a run that was not asked for')
 }
 
 function headsToCbor([author, heads]: HeadList[number]): Cbor {

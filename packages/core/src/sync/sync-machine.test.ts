@@ -68,7 +68,7 @@ const entriesOf = (want: WantMessage, run: readonly Entry[]): Message => ({ type
 describe('hello', () => {
   it('[SYN2] costs one message each way when the digests are equal, and nothing after', () => {
     const bench = new Bench(toyRun(A, 3))
-    expect(sent(bench.give({ type: 'connected', peer: 'p' }))).toEqual([{ type: 'hello', version: 1, features: [], digest: bench.log.digest }])
+    expect(sent(bench.give({ type: 'connected', peer: 'p' }))).toEqual([{ type: 'hello', version: 1, features: ['runs'], digest: bench.log.digest }])
     const effects = bench.hear('p', { type: 'hello', version: 1, features: [], digest: bench.log.digest })
     expect(effects).toEqual([{ type: 'synced', peer: 'p', synced: true }])
     expect(bench.tick(1_000_000)).toEqual([])

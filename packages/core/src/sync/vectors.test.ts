@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { toHex } from '../base/bytes.js'
 import { parseAuthorId, parseEntryHash } from '../base/ids.js'
+import type { Entry } from '../log/entry.js'
 import { decodeMessage, encodeMessage, type Message } from './message.js'
 
 // What docs/PROTOCOL.md prints for other implementations. A change here is a change of the protocol: it needs a new
@@ -49,5 +50,13 @@ describe('[VEC5] a frame of each sync message, without its length', () => {
     const frame = encodeMessage(message)
     expect(toHex(frame).match(/.{1,64}/g)).toEqual(expected)
     expect(decodeMessage(frame, () => expect.unreachable())).toEqual(message)
+  })
+
+  it('entries as a run', () => {
+    const entries = [2, 3].map((seq) => ({ header: { seq } }) as Entry)
+    const message: Message = { type: 'entries', id: 7, entries, last: true }
+    const frame = encodeMessage(message, () => Uint8Array.of(1, 2, 3))
+    expect(toHex(frame)).toBe('8409078143010203f5')
+    expect(decodeMessage(frame, () => expect.unreachable(), () => entries)).toEqual(message)
   })
 })
