@@ -204,6 +204,21 @@ describe.skipIf(noChromium)(`several tabs of one profile, ${inChromium}`, () => 
     await context.close()
   })
 
+  it('[WEB37] a peer that any of them names is dialled', async () => {
+    const link = newLink()
+    const hub = await newHub(link)
+    const context = await browser.newContext()
+    const [first, second] = [await openPage(context), await openPage(context)]
+    await enter(first, link, '')
+    expect(await first.evaluate(() => self.documents.status().peers)).toEqual([])
+    await enter(second, link, hub.status().listening[0] ?? '')
+    await first.evaluate(async () => await self.documents.whenSynced())
+    expect(await first.evaluate(() => self.documents.status().peers.length)).toBe(1)
+    expect(await second.evaluate(async (link) => await self.failureOf(self.joinDocuments(link, { peers: ['nonsense'] })), link)).toMatch(/^PeerAddressError/)
+    await context.close()
+    await hub.stop()
+  })
+
   it('[WEB35] what a tab asks of its documents is answered by whoever has the store', async () => {
     const link = newLink()
     const context = await browser.newContext()

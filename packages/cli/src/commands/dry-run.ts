@@ -90,6 +90,7 @@ function withRights(workspace: Workspace, rights: WorkspaceKeys['rights']): Work
     on: (name, listener) => workspace.on(name, listener),
     start: () => workspace.start(),
     stop: () => workspace.stop(),
+    dial: (addresses) => workspace.dial(addresses),
     [Symbol.asyncDispose]: () => workspace.stop(),
     openDoc: (name, options) => workspace.openDoc(name, options),
     openText: (path, options) => workspace.openText(path, options),

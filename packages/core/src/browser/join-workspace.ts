@@ -3,6 +3,7 @@ import { AlreadyRunningError, errorMessage } from '../base/errors.js'
 import { nobleCrypto } from '../keys/noble-crypto.js'
 import type { WorkspaceKeys } from '../keys/workspace-keys.js'
 import { BROWSER } from '../net/browser-platform.js'
+import { peerOfAddress } from '../net/dial-addresses.js'
 import { joinTarget, targetOf } from '../node/join-topic.js'
 import type { JoinBase, Target } from '../node/join-topic.js'
 import type { Workspace } from '../node/workspace-types.js'
@@ -49,18 +50,22 @@ export async function joinWorkspace(topic: string, options: JoinOptions = {}): P
 
 /**
  * Joins as `joinWorkspace` does, for documents only and in any number of tabs: they are one peer together, which lives
- * in one of them and goes on in another when that one is closed. The name, the peers and a libp2p node of the app's own
- * are those of the tab that it lives in.
+ * in one of them and goes on in another when that one is closed. It dials the peers of all of them; the name and a libp2p
+ * node of the app's own are those of the tab that it lives in.
  *
  * @throws {InvalidTopicError} when it is neither a link nor a name.
  * @throws {AlreadyRunningError} when another tab joined the workspace for itself alone.
+ * @throws {CollabError} named PeerAddressError when a peer's address cannot be read.
  */
 export async function joinDocuments(topic: string, options: JoinDocumentsOptions = {}): Promise<Documents> {
   const target = await targetOf(nobleCrypto, topic)
   const database = databaseOf(target.keys, options)
   if (await isHeld(aloneLock(database))) throw new AlreadyRunningError('another tab of this browser has this workspace open for itself')
+  const peers = [...target.addresses, ...(options.peers ?? [])]
+  for (const address of peers) peerOfAddress(address)
   const documents = new TabDocuments({
     database,
+    peers,
     join: (store, witnessed) => join(target, options, store, witnessed),
     onListenerError: (error) => options.logger?.warn('a listener failed', { reason: errorMessage(error) })
   })

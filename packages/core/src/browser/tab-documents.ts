@@ -24,6 +24,8 @@ export interface Documents extends DocumentHost, AsyncDisposable {
 
 export interface TabDocumentsInit {
   readonly database: string
+  /** What this tab wants to be dialled, whoever is the host. */
+  readonly peers: readonly string[]
   /** Opens the workspace, for all tabs; `witnessed` as of `openWorkspace`. Closes the store when it throws. */
   readonly join: (store: KvStore, witnessed: (session: number) => boolean) => Promise<Workspace>
   readonly onListenerError: (error: unknown) => void
@@ -73,7 +75,7 @@ export class TabDocuments implements Documents {
       if (data.to !== 'host') this.#take(data as ToTab)
     })
     this.#hosting = this.#hostWhenFree()
-    this.#send({ type: 'hello' })
+    this.#send({ type: 'hello', peers: this.#init.peers })
     await this.#ready.promise
   }
 
@@ -177,6 +179,7 @@ export class TabDocuments implements Documents {
     if (host === this.#host) return
     const before = this.#status?.peers ?? []
     this.#host = host
+    this.#send({ type: 'hello', peers: this.#init.peers })
     this.#session = session
     this.#status = status
     for (const document of this.#open.values()) document.attach()

@@ -55,6 +55,11 @@ export class TabHost {
     this.#send(tab, { type: 'host', session, status: this.#workspace.status() })
   }
 
+  #greet({ tab, peers }: ToHost & { type: 'hello' }): void {
+    this.#introduce(tab)
+    this.#workspace.dial(peers)
+  }
+
   #relay(event: WorkspaceEvent): void {
     // An error may hold what cannot be sent.
     const sent = event.name === 'failed' ? { ...event, payload: { error: toldError(event.payload.error) } } : event
@@ -63,7 +68,7 @@ export class TabHost {
 
   #take(message: ToHost): void {
     const documents = this.#documentsOf(message.tab)
-    if (message.type === 'hello') return this.#introduce(message.tab)
+    if (message.type === 'hello') return this.#greet(message)
     if (message.type === 'open') return this.#open(documents, message)
     if (message.type === 'call' && message.doc === 0) return void this.#answer(message, this.#ask(message.asked))
     const hosted = documents.get(message.doc)

@@ -12,7 +12,8 @@ import type { WorkspaceEvents, WorkspaceStatus } from '../node/workspace-types.j
  * that one too, have their documents by way of it. `doc` counts the documents of a tab.
  */
 export type ToHost = { readonly to: 'host'; readonly tab: string } & (
-  | { readonly type: 'hello' }
+  /** `peers` are to be dialled. */
+  | { readonly type: 'hello'; readonly peers: readonly string[] }
   | ({ readonly type: 'open'; readonly doc: number } & Opening)
   | { readonly type: 'update'; readonly doc: number; readonly count: number; readonly update: Uint8Array }
   /** What the tab shows of itself in a document; undefined when it shows nothing, not even that it is there. */

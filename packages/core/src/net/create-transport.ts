@@ -182,6 +182,10 @@ class Libp2pTransport implements Transport {
     return this.#stopping
   }
 
+  dial(addresses: readonly string[]): void {
+    if (this.#stopping === undefined) this.#dialer.start(addresses)
+  }
+
   addresses(): readonly string[] {
     const listening = this.#node?.services.internals.listening() ?? []
     // Link-local IPv6 needs an interface name that only the other machine knows.

@@ -97,6 +97,19 @@ describe('Dialer', () => {
     expect(dials.length).toBe(before + 1)
   })
 
+  it('[DIAL14] what is asked for later is dialled too, together with what is known of that peer', async () => {
+    const { clock, dials, dialer } = setUp(nobody)
+    dialer.start([`/ip4/10.0.0.2/tcp/1/p2p/${PEER}`])
+    await clock.pass(0)
+    dialer.start(['/ip4/10.0.0.1/tcp/1', `/ip4/10.0.0.3/tcp/1/p2p/${PEER}`])
+    await clock.pass(0)
+    const both = [`/ip4/10.0.0.2/tcp/1/p2p/${PEER}`, `/ip4/10.0.0.3/tcp/1/p2p/${PEER}`]
+    expect(dials.map(({ addresses }) => addresses)).toEqual([both.slice(0, 1), ['/ip4/10.0.0.1/tcp/1'], both])
+    await clock.pass(600)
+    expect(dials.length).toBe(5)
+    expect(() => dialer.start(['nonsense'])).toThrow('not a multiaddr')
+  })
+
   it('[DIAL2] once connected it is left alone, and after a loss dialled soon again', async () => {
     const { clock, dials, connected, dialer } = setUp(async () => (connected.add('Z'), 'Z'))
     dialer.start(['/ip4/10.0.0.1/tcp/1'])

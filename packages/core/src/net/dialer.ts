@@ -43,7 +43,8 @@ export class Dialer {
   }
 
   /**
-   * Dials `addresses` now and whenever they are not connected. Those with the same peer id count as one peer's.
+   * Dials `addresses` now and whenever they are not connected, beside those of earlier calls. Those with the same peer id
+   * count as one peer's.
    *
    * @throws {PeerAddressError} when one of them is no multiaddr.
    */
@@ -51,7 +52,11 @@ export class Dialer {
     for (const [key, group] of Map.groupBy(addresses, address => peerOfAddress(address) ?? address)) {
       const peer = peerOfAddress(group[0] ?? '')
       if (peer === this.#init.self) continue
-      this.#due(this.#add(key, true, Infinity, peer, [...new Set(group)]), 0)
+      const known = this.#targets.get(key)
+      const asked = known?.asked === true ? known.addresses : []
+      if (group.every(address => asked.includes(address))) continue
+      known?.cancel()
+      this.#due(this.#add(key, true, Infinity, peer, [...new Set([...asked, ...group])]), 0)
     }
   }
 
@@ -128,7 +133,8 @@ export class Dialer {
   /** The one place that decides: forget, wait or dial. */
   async #evaluate(target: Target): Promise<void> {
     const { connected, refused } = this.#init
-    if (this.#stopped || target.dialling) return
+    // Another one may have taken its place while it was dialled.
+    if (this.#stopped || target.dialling || this.#targets.get(target.key) !== target) return
     const isConnected = target.peer !== undefined && connected(target.peer)
     if (!target.asked && (isConnected || target.attemptsLeft <= 0)) return void this.#targets.delete(target.key)
     if (isConnected || (target.peer !== undefined && refused(target.peer))) return this.#due(target, limits.REDIAL_MAX_MS)

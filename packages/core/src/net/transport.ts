@@ -14,6 +14,12 @@ export interface Transport {
   start(): Promise<void>
   /** Flushes what it can and closes everything within two seconds; may be called twice. */
   stop(): Promise<void>
+  /**
+   * Dials further addresses, and keeps dialling them; a transport that cannot lacks it.
+   *
+   * @throws {PeerAddressError} when one of them is no multiaddr.
+   */
+  dial?(addresses: readonly string[]): void
   /** Full dialable multiaddrs, /p2p/<id> included. */
   addresses(): readonly string[]
   /**

@@ -155,6 +155,10 @@ export class LiveWorkspace implements Workspace {
     await this.#init.store.close()
   }
 
+  dial(addresses: readonly string[]): void {
+    this.#transport?.dial?.(addresses)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
   }

@@ -180,6 +180,12 @@ export interface Workspace {
   on<Name extends keyof WorkspaceEvents>(name: Name, listener: (payload: WorkspaceEvents[Name]) => void): Unsubscribe
   start(): Promise<void>
   stop(): Promise<void>
+  /**
+   * Dials further peers, and keeps dialling them, as those given when joining.
+   *
+   * @throws {CollabError} named PeerAddressError when one of them is no multiaddr.
+   */
+  dial(addresses: readonly string[]): void
   /** `stop`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>
   /**
