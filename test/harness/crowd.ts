@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { eventually } from './eventually.js'
 import { CliProcess } from './cli-process.js'
+import { CuttableWire } from './cuttable-wire.js'
 import { FolderPeer, freePort } from './folder-peer.js'
 import { TreeReader, differences } from './tree.js'
 import type { Tree } from './tree.js'
@@ -18,9 +19,12 @@ export class Crowd implements AsyncDisposable {
   readonly #readers: ReadonlyMap<FolderPeer, TreeReader>
   readonly #extra: FolderPeer[] = []
   #dials: ReadonlyMap<FolderPeer, readonly FolderPeer[]>
+  /** Who dials whom over which wire; none where they dial each other directly. */
+  readonly #wires: ReadonlyMap<FolderPeer, ReadonlyMap<FolderPeer, CuttableWire>>
   #keep = false
 
-  private constructor(directory: string, links: Crowd['links'], peers: readonly FolderPeer[], topology: Topology) {
+  private constructor(directory: string, links: Crowd['links'], peers: readonly FolderPeer[], topology: Topology, wires: ReadonlyMap<FolderPeer, ReadonlyMap<FolderPeer, CuttableWire>>) {
+    this.#wires = wires
     this.directory = directory
     this.links = links
     this.peers = peers
@@ -28,8 +32,12 @@ export class Crowd implements AsyncDisposable {
     this.#dials = dialsOf(peers, topology)
   }
 
-  /** Nothing runs yet. */
-  static async make(count: number, topology: Topology): Promise<Crowd> {
+  /**
+   * Nothing runs yet.
+   *
+   * @param init.cuttable the peers dial each other over wires that `partition` cuts. @default false
+   */
+  static async make(count: number, topology: Topology, { cuttable = false }: { readonly cuttable?: boolean } = {}): Promise<Crowd> {
     const directory = mkdtempSync(join(tmpdir(), 'collab-e2e-'))
     const { stdout, stderr } = await new CliProcess(['new', '--json'], { home: join(directory, 'new') }).ended
     if (stdout === '') throw new Error(`collab new failed: ${stderr}`)
@@ -40,7 +48,7 @@ export class Crowd implements AsyncDisposable {
       mkdirSync(own)
       peers.push(new FolderPeer({ name: `p${index}`, directory: own, link: links.write, port: await freePort() }))
     }
-    return new Crowd(directory, links, peers, topology)
+    return new Crowd(directory, links, peers, topology, cuttable ? await wiresBetween(peers) : new Map())
   }
 
   peer(index: number): FolderPeer {
@@ -65,7 +73,16 @@ export class Crowd implements AsyncDisposable {
   }
 
   async start(peer: FolderPeer): Promise<void> {
-    await peer.start(this.#dials.get(peer) ?? [])
+    await peer.start((this.#dials.get(peer) ?? []).map((other) => this.#wires.get(peer)?.get(other) ?? other))
+  }
+
+  /** From now on those in `group` hear nothing of the others. */
+  partition(group: ReadonlySet<FolderPeer>): void {
+    for (const [from, wires] of this.#wires) for (const [to, wire] of wires) if (group.has(from) !== group.has(to)) wire.cut()
+  }
+
+  heal(): void {
+    for (const wires of this.#wires.values()) for (const wire of wires.values()) wire.mend()
   }
 
   async startAll(): Promise<void> {
@@ -79,13 +96,18 @@ export class Crowd implements AsyncDisposable {
   /** Starts who is not running, and waits until nothing is left to do anywhere and all folders are the same. */
   async settle(deadlineMs = 60_000): Promise<Tree> {
     for (const peer of this.peers) peer.resume()
+    this.heal()
     await this.startAll()
     return await eventually('all folders are the same and everyone is in sync', () => this.#agreed(), { deadlineMs, otherwise: () => this.describe() })
   }
 
   /** Failures of processes, and files that should not be there. */
   leftovers(): readonly string[] {
-    const temporary = this.peers.flatMap((peer) => namesIn(join(peer.folder, '.collab/temp')).map((name) => `${peer.name} left .collab/temp/${name}`))
+    const isOpen = (name: string): boolean => name.endsWith('.open') || name.endsWith('.note')
+    const temporary = this.peers.flatMap((peer) => [
+      ...namesIn(join(peer.folder, '.collab/temp')).map((name) => `${peer.name} left .collab/temp/${name}`),
+      ...namesIn(join(peer.folder, '.collab/trash')).filter(isOpen).map((name) => `${peer.name} left .collab/trash/${name}`)
+    ])
     const failures = [...this.peers, ...this.#extra].flatMap((peer) => peer.failures)
     const warnings = this.peers.flatMap((peer) => peer.events.filter(isTrouble).map((event) => `${peer.name}: ${JSON.stringify(event)}`))
     return [...temporary, ...failures, ...new Set(warnings)]
@@ -111,6 +133,7 @@ export class Crowd implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.peers, ...this.#extra].map((peer) => peer.kill()))
+    for (const wires of this.#wires.values()) for (const wire of wires.values()) await wire[Symbol.asyncDispose]()
     if (!this.#keep) rmSync(this.directory, { recursive: true, force: true })
   }
 
@@ -145,6 +168,16 @@ export function sameTree(a: Tree, b: Tree): boolean {
 function isTrouble(event: { readonly type: string }): boolean {
   const { type, code } = event as { type: string; code?: unknown }
   return type === 'guard' || (type === 'warning' && !['dial-failed', 'not-admitted', 'guessable-name', 'store-missing', 'folder-copied'].includes(String(code)))
+}
+
+async function wiresBetween(peers: readonly FolderPeer[]): Promise<ReadonlyMap<FolderPeer, ReadonlyMap<FolderPeer, CuttableWire>>> {
+  const all = new Map<FolderPeer, Map<FolderPeer, CuttableWire>>()
+  for (const from of peers) {
+    const wires = new Map<FolderPeer, CuttableWire>()
+    for (const to of peers) if (to !== from) wires.set(to, await CuttableWire.to(to.port))
+    all.set(from, wires)
+  }
+  return all
 }
 
 /** Both ends dial, so that none waits for the other's back-off, and crossing dials happen all the time. */

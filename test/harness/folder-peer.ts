@@ -81,7 +81,7 @@ export class FolderPeer {
   }
 
   /** Starts the process; resolves when it listens. */
-  async start(peers: readonly FolderPeer[] = [], flags: readonly string[] = []): Promise<void> {
+  async start(peers: readonly { readonly address: string }[] = [], flags: readonly string[] = []): Promise<void> {
     if (this.running) return
     this.#forget()
     const { link, wrapper } = this.#init
@@ -132,7 +132,7 @@ export class FolderPeer {
     return line === undefined ? undefined : (JSON.parse(line) as { value?: unknown }).value
   }
 
-  #arguments(peers: readonly FolderPeer[]): readonly string[] {
+  #arguments(peers: readonly { readonly address: string }[]): readonly string[] {
     const { command = 'join' } = this.#init
     const where = command === 'join' ? ['join', '-', this.folder] : ['hold', '-']
     const network = ['--no-mdns', '--listen', this.address, ...peers.flatMap((peer) => ['--peer', peer.address])]

@@ -135,9 +135,7 @@ export class TreeModel {
     const places = new Map<string, string[]>()
     for (const [path, { text }] of tree) for (const token of tokensOf(text)) places.set(token, [...(places.get(token) ?? []), path])
     const lost = [...this.#must].filter((token) => !places.has(token)).map((token) => `lost: ${token}`)
-    // What a third deletes while two move it is a file of its own to each of them.
-    const isTwice = (paths: readonly string[]): boolean => paths.length > 1 && !paths.every((path) => this.#isDeleted(this.keyOf(path)))
-    const doubled = [...places].filter(([, paths]) => isTwice(paths)).map(([token, paths]) => `doubled: ${token} in ${paths.join(' and ')}`)
+    const doubled = [...places].filter(([, paths]) => paths.length > 1).map(([token, paths]) => `doubled: ${token} in ${paths.join(' and ')}`)
     const back = [...this.#gone].filter((token) => places.has(token)).map((token) => `came back: ${token} in ${places.get(token)?.join() ?? ''}`)
     return [...lost, ...doubled, ...back]
   }

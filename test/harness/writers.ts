@@ -13,6 +13,8 @@ const ENDINGS = ['.md', '.ts', '.json', ''] as const
 const WORDS = ['alpha', 'β', '🙂', 'ein Wort', 'const x = 1', '"key": [', '  indented', ''] as const
 /** More files than this deleted at once would be stopped by the guard, and rightly. */
 const MOST_DELETED = 8
+/** By then a watcher has told of what was made, on a busy machine too. */
+const SEEN_MS = 3_000
 /** A folder that is moved or deleted as one holds at most this many files. */
 const MOST_IN_FOLDER = 12
 
@@ -27,11 +29,12 @@ export interface Figures {
   kills: number
   stops: number
   pauses: number
+  cuts: number
 }
 
 /** People at work: random saves, creates, deletes and moves in the folders of a crowd, told to the model. */
 export class Writers {
-  readonly figures: Figures = { saves: 0, appends: 0, creates: 0, deletes: 0, moves: 0, folderMoves: 0, starts: 0, kills: 0, stops: 0, pauses: 0 }
+  readonly figures: Figures = { saves: 0, appends: 0, creates: 0, deletes: 0, moves: 0, folderMoves: 0, starts: 0, kills: 0, stops: 0, pauses: 0, cuts: 0 }
   /** What was done since the peers last agreed, for a failure's message. */
   log: string[] = []
   readonly #crowd: Crowd
@@ -44,8 +47,11 @@ export class Writers {
   #aside: string[] = []
   /** Per peer: files that a save gave a new inode, so that a move of theirs cannot be told from a new file. */
   #replaced = new Set<string>()
-  /** Per peer: files made by several at once. Moved or deleted before anybody looked, one says nothing of the others. */
-  #unseen = new Set<string>()
+  /**
+   * Per peer: files made by several at once, and when. One that is moved or deleted before the peer's own program has
+   * seen it was never there for anybody.
+   */
+  #unseen = new Map<string, number>()
 
   constructor(crowd: Crowd, model: TreeModel, random: SeededRandom, prefix = random.word().toString(36)) {
     this.#crowd = crowd
@@ -86,6 +92,26 @@ export class Writers {
     this.#replaced.clear()
     this.#unseen.clear()
     this.#deleted = 0
+  }
+
+  /** What the program of `peer` has seen by now may be moved and deleted. */
+  async look(peer: FolderPeer): Promise<void> {
+    const since = performance.now() - SEEN_MS
+    if (![...this.#unseen].some(([path, at]) => path.startsWith(`${peer.name}/`) && at < since)) return
+    if ((await peer.status())?.folder?.dirty !== 0) return
+    for (const [path, at] of this.#unseen) if (path.startsWith(`${peer.name}/`) && at < since) this.#unseen.delete(path)
+  }
+
+  /** Some hear nothing of the others until `heal`. */
+  cut(): void {
+    const group = new Set(this.#crowd.peers.filter(() => this.#random.chance(0.5)))
+    this.#crowd.partition(group)
+    this.#did(`cut ${[...group].map(({ name }) => name).join('+')} off`, 'cuts')
+  }
+
+  heal(): void {
+    this.#crowd.heal()
+    this.log.push('mend')
   }
 
   /** Its time stands still: to the others it is a network that went silent. */
@@ -153,7 +179,7 @@ export class Writers {
       this.#write(writer, path, text)
       const file = fileOf(Buffer.from(text), false)
       if (file !== undefined) this.#model.shared(writer.name, path, file)
-      this.#unseen.add(`${writer.name}/${path}`)
+      this.#unseen.set(`${writer.name}/${path}`, performance.now())
       this.#did(`${writer.name} makes ${path}`, 'creates')
     }
   }

@@ -110,3 +110,34 @@ describe('a place that has just become free', () => {
     expect(folders.files().find(([path]) => path === 'x.md')?.[1]).toBe(OTHER)
   })
 })
+
+describe('what is moved here and deleted there', () => {
+  it('[SYNC42] a directory that is moved keeps what a peer deletes with it at the same time', async () => {
+    using folders = await twoFolders({ 'd/x.md': LINES, 'd/in/y.md': OTHER, 'z.md': 'z\n' })
+    await apart(folders, (a, b) => {
+      for (const path of ['d/x.md', 'd/in/y.md', 'd/in', 'd']) a.user.removeAny(path)
+      b.user.move('d', 'e')
+    })
+    expect(folders.files()).toEqual([['e/in/y.md', OTHER], ['e/x.md', LINES], ['z.md', 'z\n']])
+  })
+
+  it('[SYNC42] what is moved when the peer\'s deletion is known, but not yet carried out, is the same file still', async () => {
+    for (const paths of [['x.md', 'y.md'], ['d', 'e']] as const) {
+      using folders = await twoFolders({ 'x.md': LINES, 'd/w.md': OTHER, 'z.md': 'z\n' })
+      const { a, b, settled } = folders
+      const file = (path: string): string => (path.length === 1 ? `${path}/w.md` : path)
+      const node = b.peer.live.tree.at(file(paths[0]))?.node
+      b.diskError = 'EIO'
+      a.user.remove(file(paths[0]))
+      if (paths[0] === 'd') a.user.removeAny('d')
+      await settled()
+      expect(b.peer.live.tree.at(paths[0])).toBeUndefined()
+      b.user.move(paths[0], paths[1])
+      b.diskError = undefined
+      await settled()
+      expect(a.user.read(file(paths[1]))).toBe(paths[0] === 'd' ? OTHER : LINES)
+      expect(a.peer.live.tree.at(file(paths[1]))?.node).toBe(node)
+      folders.files()
+    }
+  })
+})

@@ -28,7 +28,7 @@ const AGREE_MS = 180_000
 export async function runSoak(init: SoakInit): Promise<void> {
   const { seed, tell, minutes, peers = 5, files = 400, roundMs = 60_000 } = init
   const random = new SeededRandom(seed)
-  await using crowd = await Crowd.make(peers, 'chain')
+  await using crowd = await Crowd.make(peers, 'chain', { cuttable: true })
   const model = new TreeModel()
   const writers = new Writers(crowd, model, random)
   const end = performance.now() + minutes * 60_000
@@ -58,6 +58,9 @@ async function disorder(crowd: Crowd, writers: Writers, random: SeededRandom, un
     if (roll < 0.015) await writers.disturb(peer)
     else if (roll < 0.025) frozen.add(writers.freeze(peer))
     else if (roll < 0.04) for (const one of [...frozen].slice(0, 1)) thaw(one, frozen)
+    else if (roll < 0.046) writers.cut()
+    else if (roll < 0.056) writers.heal()
+    else if (roll < 0.08) await (frozen.has(peer) ? undefined : writers.look(peer))
     else writers.act(peer)
     await delay(PACE_MS)
   }

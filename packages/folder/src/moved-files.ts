@@ -44,12 +44,11 @@ export class MovedFiles {
   async take(gone: readonly BaseRow[], fresh: ReadonlyMap<RelPath, DiskFact>, displaced: Displaced): Promise<number | 'none' | 'unsure'> {
     this.#forgetOthers(displaced)
     if (fresh.size === 0) return 'none'
-    const alive = gone.filter((row) => this.#context.workspace.tree.get(row.node) !== undefined)
     const texts = new Map<string, string>()
-    const items = await this.#describeFresh(alive, fresh, texts)
-    const olds = new Map(await Promise.all(alive.map(async (row) => [row.path as string, await this.#oldText(row, items)] as const)))
+    const items = await this.#describeFresh(gone, fresh, texts)
+    const olds = new Map(await Promise.all(gone.map(async (row) => [row.path as string, await this.#oldText(row, items)] as const)))
     const unsettled = this.#context.unsettled
-    const described = alive.map((row) => ({ ...describeGone(row), otherHash: unsettled.hashAt(row.path) }))
+    const described = gone.map((row) => ({ ...describeGone(row), otherHash: unsettled.hashAt(row.path) }))
     const renames = detectRenames(described, items, {
       emptyHash: EMPTY_HASH,
       alike: (from, to) => alikeTexts(olds.get(from.path), texts.get(to.path))
@@ -142,12 +141,13 @@ export class MovedFiles {
     for (const { from, to, type } of filesFirst) {
       const placed = unsettled.at(from)
       const row = index.at(from) ?? (placed === undefined ? undefined : placedRow(placed))
-      const entry = row === undefined ? undefined : workspace.tree.get(row.node)
-      if (row === undefined || entry === undefined) continue
+      if (row === undefined) continue
+      const entry = workspace.tree.get(row.node)
       const path = shownPath(this.#context, to as RelPath)
       // A run that was cut off moved it: to where it belongs, or out of the way.
-      const isOurs = path === entry.path || (entry.path !== from && isStepAside(from, to))
-      if (!isOurs) changes.push({ type: 'move', node: entry.node, path })
+      const isOurs = entry !== undefined && (path === entry.path || (entry.path !== from && isStepAside(from, to)))
+      if (!isOurs) changes.push({ type: 'move', node: entry?.node ?? row.node, path })
+      if (type === 'directory') changes.push(...this.#revived(row, path))
       if (isNeverPlaced(placed, fresh.get(to as RelPath))) {
         unsettled.delete(row.node)
         continue
@@ -172,6 +172,18 @@ export class MovedFiles {
     for (const path of [...before, ...Array.from(moved.values(), (row) => row.path)]) if (path !== undefined) this.#settle(path, dirty)
     for (const path of before) if (path !== undefined) markHeir(this.#context, path)
     for (const { from, to } of renames) emit('change', { path: to, what: 'moved', from: 'disk', was: from })
+  }
+
+  /** What a peer deleted in a directory before its move was known here, and who moved it still had. */
+  #revived(directory: BaseRow, to: RelPath): readonly LocalChange[] {
+    const { index, workspace, fs } = this.#context
+    const wasDeleted = [...index.below(directory.path)].filter(({ node }) => workspace.tree.get(node) === undefined)
+    const changes: LocalChange[] = []
+    for (const { node, path } of wasDeleted.sort((a, b) => (a.path < b.path ? -1 : 1))) {
+      const next = (to + path.slice(directory.path.length)) as RelPath
+      if (fs.fact(next).kind !== 'absent') changes.push({ type: 'move', node, path: next })
+    }
+    return changes
   }
 
   #settle(path: RelPath, dirty: FolderContext['dirty']): void {

@@ -69,6 +69,12 @@ export class DiskUser {
     this.#disk.unlinkSync(this.#at(path))
   }
 
+  /** A file, or an empty directory. */
+  removeAny(path: string): void {
+    if (this.#isDirectory(path)) this.#disk.rmdirSync(this.#at(path))
+    else this.remove(path)
+  }
+
   move(from: string, to: string): void {
     this.makeParents(to)
     this.#disk.renameSync(this.#at(from), this.#at(to))

@@ -1,10 +1,8 @@
 import { compareBytes } from '../base/bytes.js'
 import type { AuthorId, DocId, NodeId, OpId } from '../base/ids.js'
 import type { Assign, FileContent, Place } from '../log/change.js'
+import type { Touches } from './touches.js'
 import type { Folder } from './tree-folder.js'
-
-/** Newest entry per author. */
-export type Touches = Map<AuthorId, number>
 
 /** What a node is and how it began: of several creations of one id, the one with the smallest operation id. */
 export interface Creation {
@@ -84,8 +82,12 @@ export class TreeNode {
   readonly content = new Register<FileContent>()
   readonly executable = new Register<boolean>()
   readonly touches: Touches = new Map()
+  /** Its moves among them, its beginning aside. */
+  moves: Touches | undefined
   /** What its deletions have seen; undefined while there is none. */
   covered: Touches | undefined
+  /** The same by the entry that deleted it. */
+  deletions: Map<string, Touches> | undefined
   /** Every document it ever held: edits to any of them keep it alive. */
   readonly docs = new Set<TreeDoc>()
   /** Operations that gave it a text and that content which is not text took the place of, and the texts. */

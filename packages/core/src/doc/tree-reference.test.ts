@@ -105,7 +105,9 @@ class Reference {
   #uncovered(node: NodeId): boolean {
     const chain = [node]
     for (let into = this.#into(node); into !== undefined; into = this.#into(into)) chain.push(into)
-    const deletes = this.#changes().filter(({ change }) => change.deleted !== undefined && chain.includes(change.node))
+    const place = [this.#group(node)]
+    for (let at = place[0]; at !== undefined && at !== ROOT_NODE; at = this.#spot(at).parent) place.push(this.#spot(at).parent)
+    const deletes = this.#changes().filter(({ id, change }) => change.deleted !== undefined && chain.includes(change.node) && !place.some((at) => this.#wasMoved(at, id)))
     if (deletes.length === 0) return true
     const own = this.#changes().filter(({ change }) => change.node === node)
     const docs = new Set(own.flatMap(({ change }) => (change.content?.value.kind === 'text' ? [change.content.value.doc] : [])))
@@ -114,6 +116,15 @@ class Reference {
     return touches.some(
       ({ author, seq }) => !deletes.some(({ change }) => change.deleted?.seen.some(([of, newest]) => of === author && newest >= seq))
     )
+  }
+
+  /** Whether the entry of `deletion` deleted `node`, and somebody had moved it without its having seen that. */
+  #wasMoved(node: NodeId, deletion: OpId): boolean {
+    const own = this.#changes().filter(({ change }) => change.node === node)
+    const seen = own.filter(({ id, change }) => change.deleted !== undefined && id.slice(0, 32) === deletion.slice(0, 32)).flatMap(({ change }) => change.deleted?.seen ?? [])
+    const isDeleted = own.some(({ id, change }) => change.deleted !== undefined && id.slice(0, 32) === deletion.slice(0, 32))
+    const moves = own.filter(({ change }) => change.place !== undefined && change.create === undefined)
+    return isDeleted && moves.some(({ author, seq }) => !seen.some(([of, newest]) => of === author && newest >= seq))
   }
 
   #choices(node: NodeId): readonly { parent: NodeId; name: string; op: OpId }[] {
@@ -228,19 +239,27 @@ const author = (n: number): AuthorId => AUTHORS[n % AUTHORS.length] as AuthorId
 const node = (n: number): NodeId => parseNodeId((n + 1).toString(16).padStart(2, '0').repeat(16))
 const doc = (n: number): DocId => parseDocId((n + 1).toString(16).padStart(2, '0').repeat(16))
 /** Operation ids come in another order than the operations: what is shown must not follow the time of writing. */
-const opIdOf = (by: number, seq: number): OpId => parseOpId(((seq * 37 + by * 101 + 11) % 251).toString(16).padStart(2, '0').repeat(17) + by.toString(16).padStart(2, '0'))
+const opIdOf = (by: number, seq: number, at = 0): OpId => parseOpId(((seq * 37 + by * 101 + 11) % 251).toString(16).padStart(2, '0').repeat(17) + (by + 16 * at).toString(16).padStart(2, '0'))
 
 /** One author's intent; what it replaces and has seen comes from that author's own tree. */
 type Step =
   | { readonly do: 'directory' | 'file'; readonly node: number; readonly parent: number; readonly name: string }
   | { readonly do: 'move'; readonly node: number; readonly parent: number; readonly name: string }
+  | { readonly do: 'remove'; readonly node: number }
   | { readonly do: 'delete' | 'edit' | 'content' | 'executable'; readonly node: number }
   | { readonly do: 'absorb'; readonly node: number; readonly winner: number }
 
 const parentOf = (n: number): NodeId => (n === 0 ? ROOT_NODE : node(n - 1))
 const hashOf = (n: number): Uint8Array => new Uint8Array(32).fill((n * 7) % 3)
 
-function draft(tree: Tree, step: Step, by: number, seq: number): Event {
+/** A directory with all that is shown in it, by one entry. */
+function remove(tree: Tree, top: NodeId, by: number, seq: number): readonly Event[] {
+  const ids = [top]
+  for (const id of ids) ids.push(...tree.view.children(id).map((child) => child.node))
+  return ids.slice(0, 15).map((id, at) => ({ op: { id: opIdOf(by, seq, at), author: author(by), seq, change: { kind: 'tree', node: id, deleted: { seen: tree.seen(id) } } } }))
+}
+
+function draft(tree: Tree, step: Exclude<Step, { do: 'remove' }>, by: number, seq: number): Event {
   const of = node(step.node)
   const change = (parts: Omit<TreeChange, 'kind' | 'node'>): Event => ({ op: { id: opIdOf(by, seq), author: author(by), seq, change: { kind: 'tree', node: of, ...parts } } })
   switch (step.do) {
@@ -332,10 +351,12 @@ function script(acts: readonly Act[]): readonly Scripted[] {
       }
     }
     judgeAll(tree)
-    const event = draft(tree, step, by, scripted.length)
-    scripted.push({ event, after: [...mine] })
-    mine.add(scripted.length - 1)
-    deliver(tree, event)
+    const events = step.do === 'remove' ? remove(tree, node(step.node), by, scripted.length) : [draft(tree, step, by, scripted.length)]
+    for (const event of events) {
+      scripted.push({ event, after: [...mine] })
+      mine.add(scripted.length - 1)
+      deliver(tree, event)
+    }
   }
   return scripted
 }
@@ -368,7 +389,7 @@ const NODES = 7
 const steps: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('directory' as const, 'file' as const), node: fc.nat(NODES - 1), parent: fc.nat(NODES), name: fc.constantFrom('a', 'b', 'B', 'c.md') }) },
   { weight: 5, arbitrary: fc.record({ do: fc.constant('move' as const), node: fc.nat(NODES - 1), parent: fc.nat(NODES), name: fc.constantFrom('a', 'b', 'c.md') }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('delete' as const, 'edit' as const), node: fc.nat(NODES - 1) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('delete' as const, 'remove' as const, 'edit' as const), node: fc.nat(NODES - 1) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('content' as const, 'executable' as const), node: fc.nat(NODES - 1) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('absorb' as const), node: fc.nat(NODES - 1), winner: fc.nat(NODES - 1) }) }
 )
@@ -495,6 +516,24 @@ describe('the tree in small scope', () => {
       }
     }
     expect(orders).toBe(options.length ** 4 * 6)
+  })
+
+  it('[TREE19] what was deleted with a directory stays where another moved the directory at the same time, what was deleted alone does not', () => {
+    const begin: readonly Act[] = [
+      { by: 0, sees: [], step: { do: 'directory', node: 0, parent: 0, name: 'd' } },
+      { by: 0, sees: [], step: { do: 'file', node: 1, parent: 1, name: 'a.md' } },
+      { by: 0, sees: [], step: { do: 'file', node: 2, parent: 1, name: 'b.md' } },
+      { by: 1, sees: [0], step: { do: 'move', node: 0, parent: 0, name: 'e' } }
+    ]
+    const paths = (acts: readonly Act[]): readonly string[] => {
+      const tree = newTree()
+      for (const { event } of script([...begin, ...acts])) deliver(tree, event)
+      judgeAll(tree)
+      return [...tree.view.entries()].map(({ path }) => path)
+    }
+    expect(paths([{ by: 2, sees: [0], step: { do: 'remove', node: 0 } }])).toEqual(['e', 'e/a.md', 'e/b.md'])
+    expect(paths([{ by: 2, sees: [0], step: { do: 'delete', node: 1 } }, { by: 2, sees: [], step: { do: 'remove', node: 0 } }])).toEqual(['e', 'e/b.md'])
+    expect(paths([{ by: 2, sees: [0, 1], step: { do: 'remove', node: 0 } }])).toEqual([])
   })
 
   it('[TREE18] the drawn histories do reach cycles, conflict names, merges and revivals', () => {

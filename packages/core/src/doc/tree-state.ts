@@ -1,7 +1,9 @@
 import { toHex } from '../base/bytes.js'
 import { ROOT_NODE, type AuthorId, type DocId, type NodeId, type OpId } from '../base/ids.js'
 import type { AbsorbChange, TreeChange } from '../log/change.js'
-import { compareFiles, compareText, TreeNode, type Creation, type TreeDoc, type Touches } from './tree-node.js'
+import { Deletions } from './tree-deletions.js'
+import { isBeyond, join, raise, type Touches } from './touches.js'
+import { compareFiles, compareText, TreeNode, type Creation, type TreeDoc } from './tree-node.js'
 
 /** One operation of the log on the tree. */
 export interface TreeOp {
@@ -24,6 +26,7 @@ export class TreeState {
   /** Nodes whose text became something else. */
   readonly retiring = new Set<TreeNode>()
   readonly #begun = new Map<string, number>()
+  readonly #deletions = new Deletions()
   #changed = new Set<TreeNode>()
 
   /** The record of a node, made when an operation names it for the first time. */
@@ -53,12 +56,9 @@ export class TreeState {
     if (change.kind === 'absorb') return this.#absorb(change)
     const node = this.node(change.node)
     this.#changed.add(node)
-    if (change.deleted !== undefined) {
-      node.covered ??= new Map()
-      for (const [of, newest] of change.deleted.seen) raise(node.covered, of, newest)
-      return
-    }
+    if (change.deleted !== undefined) return this.#deletions.add(node, id, change.deleted.seen)
     raise(node.touches, author, seq)
+    if (change.place !== undefined && change.create === undefined) this.#deletions.moved(node, author, seq)
     if (change.place !== undefined) node.place.assign(id, change.place)
     if (change.executable !== undefined) node.executable.assign(id, change.executable)
     if (change.content !== undefined) {
@@ -90,6 +90,21 @@ export class TreeState {
     }
     for (const node of changed) changed.add(groupOf(node))
     for (const node of changed) node.alive = node.created !== undefined && node.into === undefined && isGroupAlive(node)
+    return changed
+  }
+
+  /**
+   * Nodes that live after all, or no longer, because of where they are: what was deleted with a directory that another
+   * moved. Where the nodes of the last `takeChanged` are must be known by now.
+   */
+  takeSpared(): readonly TreeNode[] {
+    const changed: TreeNode[] = []
+    for (const member of this.#deletions.contested()) {
+      const node = groupOf(member)
+      const alive = node.created !== undefined && isGroupAlive(node, (at) => this.#deletions.coverOf(at, node))
+      if (alive !== node.alive) changed.push(node)
+      node.alive = alive
+    }
     return changed
   }
 
@@ -206,34 +221,19 @@ function chooseWinner(node: TreeNode, changed: Set<TreeNode>): void {
  * Alive while some member of the group has a touch that no deletion saw. A deletion of a file covers what was
  * absorbed into it, and not the other way round: who deleted a loser did not ask for its winner's end.
  */
-function isGroupAlive(winner: TreeNode): boolean {
-  const open: { node: TreeNode; covered: Touches | undefined }[] = [{ node: winner, covered: winner.covered }]
+function isGroupAlive(winner: TreeNode, coverOf = (node: TreeNode): Touches | undefined => node.covered): boolean {
+  const open: { node: TreeNode; covered: Touches | undefined }[] = [{ node: winner, covered: coverOf(winner) }]
   for (const { node, covered } of open) {
     if (covered === undefined || isUncovered(node, covered)) return true
-    for (const loser of node.losers ?? []) open.push({ node: loser, covered: join(covered, loser.covered) })
+    for (const loser of node.losers ?? []) open.push({ node: loser, covered: join(covered, coverOf(loser)) })
   }
   return false
 }
 
 function isUncovered(node: TreeNode, covered: Touches): boolean {
-  const beyond = (touches: Touches | undefined): boolean => {
-    for (const [author, seq] of touches ?? []) if (seq > (covered.get(author) ?? -1)) return true
-    return false
-  }
-  if (beyond(node.touches)) return true
-  for (const doc of node.docs) if (beyond(doc.touches)) return true
+  if (isBeyond(node.touches, covered)) return true
+  for (const doc of node.docs) if (isBeyond(doc.touches, covered)) return true
   return false
-}
-
-function join(a: Touches, b: Touches | undefined): Touches {
-  if (b === undefined) return a
-  const both = new Map(a)
-  for (const [author, seq] of b) raise(both, author, seq)
-  return both
-}
-
-function raise(touches: Touches, author: AuthorId, seq: number): void {
-  if (seq > (touches.get(author) ?? -1)) touches.set(author, seq)
 }
 
 function beginning(type: 'file' | 'directory', path: string, contentHash: Uint8Array | null): string {

@@ -5,7 +5,8 @@ import { TreeEntries } from './tree-entries.js'
 import type { Slot } from './tree-folder.js'
 import { TreeFolders } from './tree-folders.js'
 import { TreeNames, type Verdict } from './tree-names.js'
-import { compareFiles, compareText, sameContent, type Touches, type TreeNode } from './tree-node.js'
+import type { Touches } from './touches.js'
+import { compareFiles, compareText, sameContent, type TreeNode } from './tree-node.js'
 import { TreeShape } from './tree-shape.js'
 import { addTouches, groupMembers, groupOf, TreeState, type TreeOp } from './tree-state.js'
 import type { TreeView } from './tree-view.js'
@@ -270,7 +271,8 @@ export class Tree {
   #refresh(): void {
     if (this.#state.hasChanges) {
       const changed = this.#state.takeChanged()
-      this.#folders.update(new Set([...changed, ...this.#shape.update(changed)]))
+      const placed = this.#shape.update(changed)
+      this.#folders.update(new Set([...changed, ...placed, ...this.#state.takeSpared()]))
     } else if (!this.#unsettled) return
     this.#unsettled = false
     this.#names.settle()

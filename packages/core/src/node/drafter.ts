@@ -16,6 +16,8 @@ import type { BlobRef, DocVersion, LocalChange, SeenFile } from './workspace-typ
 
 /** Client ids of one run in one document: one for each old version that was edited while newer own edits were there. */
 const MAX_NONCES = 10_000
+/** Deletions of what is in a directory that stay in one entry, with that of the directory. */
+const DELETED_TOGETHER = 100
 
 /** One local change as the log will carry it. */
 export interface Draft {
@@ -173,11 +175,17 @@ export class Drafter {
     for (const at of todo) todo.push(...tree.view.children(at).map((child: TreeEntry) => child.node))
     const kept = new Set<NodeId>()
     for (const at of todo) if (seen !== undefined && (await this.#isNews(at, seen))) kept.add(at)
-    return todo
-      .filter((at) => !kept.has(at))
-      .flatMap((at) => (tree.view.get(at)?.type === 'directory' ? [at, ...tree.shownWith(at)] : [at]))
-      .toReversed()
-      .map((at) => [{ kind: 'tree', node: at, deleted: { seen: tree.seen(at) } }])
+    const doomed = (ids: readonly NodeId[]): TreeChange[] =>
+      ids
+        .filter((at) => !kept.has(at))
+        .flatMap((at) => (tree.view.get(at)?.type === 'directory' ? [at, ...tree.shownWith(at)] : [at]))
+        .toReversed()
+        .map((at) => ({ kind: 'tree', node: at, deleted: { seen: tree.seen(at) } }))
+    // Each entry says of the directory too that it goes: who moves it meanwhile keeps all of it.
+    const [top, below] = [doomed([node]), doomed(todo.slice(1))]
+    const units: TreeChange[][] = []
+    for (let at = 0; at < below.length; at += DELETED_TOGETHER) units.push([...below.slice(at, at + DELETED_TOGETHER), ...top])
+    return below.length === 0 ? top.map((change) => [change]) : units
   }
 
   /** Whether a replica that held `seen` has not been shown what is at `node` now. */
