@@ -145,9 +145,10 @@ export class Apply {
     for (const [item, result] of results) {
       const { row } = item
       if ('held' in result && result.held !== undefined) held.push(...this.#hold(result.held, row))
-      // The disk failed: what it holds is seen when it is looked at again, and until then it is in doubt.
       if (result.kind === 'blocked') noteBlocked(this.#context, row.path, result)
-      else if (result.kind === 'written') rows.push(this.#written(item, result.signature, what))
+      // The disk failed in the middle: what it holds is seen when it is looked at again, and is in doubt until then.
+      if (result.kind === 'blocked' && result.isPlaced === true) continue
+      if (result.kind === 'written') rows.push(this.#written(item, result.signature, what))
       else if (row.agreed === undefined && row.blob === undefined) dropped.push(row.node)
       else rows.push({ ...row, wanted: undefined })
       if (result.kind === 'exists' && result.held !== undefined) this.#context.gaps.add(row.path)

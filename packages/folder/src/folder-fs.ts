@@ -84,6 +84,8 @@ export interface Blocked {
   readonly reason: string
   /** The disk or the user's quota is used up. */
   readonly isFull?: true
+  /** The new file was in its place by then. */
+  readonly isPlaced?: true
 }
 
 export type RemoveResult =

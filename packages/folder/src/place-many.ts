@@ -6,7 +6,7 @@ import type { RelPath } from './rel-path.js'
 import { parentOf } from './rel-path.js'
 import { encodeText } from './text-content.js'
 import type { PlaceContext, Temp } from './write.js'
-import { blocked, dropTemp, modeOf, placeTemp, startTemp, syncParents, tempAnchor } from './write.js'
+import { blocked, blockedAfter, dropTemp, modeOf, placeTemp, startTemp, syncParents, tempAnchor } from './write.js'
 
 /** Files written before the first of them is linked in: enough to keep the disk's queue full, few open descriptors. */
 const BATCH_FILES = 128
@@ -58,8 +58,9 @@ async function place(context: PlaceContext, temps: Anchor, prepared: Prepared): 
     if (result.kind !== 'written') dropTemp(context, prepared.temp)
     return result
   } catch (error) {
+    const result = blockedAfter(context, prepared.path, prepared.temp, error)
     dropTemp(context, prepared.temp)
-    return blocked(error)
+    return result
   }
 }
 
@@ -78,6 +79,6 @@ async function syncAll(context: PlaceContext, items: readonly PlaceItem[], resul
     return results
   } catch (error) {
     const reason = diskReason(error)
-    return results.map((result) => (result.kind === 'written' ? { kind: 'blocked', reason } : result))
+    return results.map((result) => (result.kind === 'written' ? { kind: 'blocked', reason, isPlaced: true } : result))
   }
 }

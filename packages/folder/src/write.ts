@@ -33,6 +33,8 @@ export interface DiskContext {
 /** What placing a new file needs. */
 export type PlaceContext = Omit<DiskContext, 'held' | 'stuck'>
 
+type Place = Pick<DiskContext, 'root' | 'spelling'>
+
 /** Permissions without the set-user-id kind: what a peer wrote must not run as the owner. */
 const PERMISSIONS = 0o777n
 
@@ -64,8 +66,23 @@ async function placeFile(context: DiskContext, path: RelPath, content: Content, 
     const placed = placeTemp(context, temps, path, temp)
     if (placed.kind === 'written') await syncParents(context, path)
     return placed
+  } catch (error) {
+    return blockedAfter(context, path, temp, error)
   } finally {
     dropTemp(context, temp)
+  }
+}
+
+/** Why the disk refused, and whether that was before or after the file had its place. */
+export function blockedAfter(context: Place, path: RelPath, temp: Temp, error: unknown): Blocked {
+  return isThere(context, path, temp.signature) ? { ...blocked(error), isPlaced: true } : blocked(error)
+}
+
+function isThere(context: Place, path: RelPath, { ino }: Signature): boolean {
+  try {
+    return statsAt(context, path)?.ino === ino
+  } catch {
+    return false
   }
 }
 
@@ -118,8 +135,9 @@ async function swapFile(
     if (result.kind === 'written' || held) await syncParents(context, path)
     return held && (result.kind === 'written' || result.kind === 'exists') ? { ...result, held: id } : result
   } catch (error) {
+    const result = blockedAfter(context, path, temp, error)
     putBackLater(context, id, note)
-    throw error
+    return result
   } finally {
     // To recovery its absence says that it was placed.
     if (!context.stuck.has(path)) dropTemp(context, temp)
@@ -227,7 +245,7 @@ async function syncOpened(open: () => Anchor): Promise<void> {
   await syncDirectory(directory)
 }
 
-export function statsAt(context: DiskContext, path: RelPath): BigIntStats | undefined {
+export function statsAt(context: Place, path: RelPath): BigIntStats | undefined {
   const parents = context.spelling.names(path)
   const name = parents.pop() ?? ''
   try {
