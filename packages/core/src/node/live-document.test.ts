@@ -240,6 +240,32 @@ describe('live documents', () => {
     expect(again.y.getText('t').toJSON()).toBe('kept ')
   })
 
+  it('[EMB32] show what others wrote while it becomes durable, and sign nothing on top of it before', async () => {
+    const [ann, bob] = [await Peer.open(), await Peer.open()]
+    ann.y.getText('t').insert(0, 'from Ann')
+    await ann.live.save()
+    const commit = bob.test.kv.commit.bind(bob.test.kv)
+    const disk = Promise.withResolvers<void>()
+    const written: number[] = []
+    bob.test.kv.commit = async (ops) => {
+      await disk.promise
+      written.push(ops.length)
+      await commit(ops)
+    }
+    const shown = new Promise<void>((resolve) => bob.y.once('update', () => resolve()))
+    const received = bob.receive(ann.outbox)
+    await shown
+    expect([bob.y.getText('t').toJSON(), bob.test.log.count]).toEqual(['from Ann', 0])
+    bob.y.getText('t').insert(8, ' and Bob')
+    const saved = bob.live.save()
+    expect([bob.outbox.length, bob.live.isSaved, written.length]).toEqual([0, false, 0])
+    disk.resolve()
+    await Promise.all([received, saved])
+    expect([bob.outbox.length, bob.outbox[0]?.header.deps, written.length]).toEqual([1, ann.outbox.map(({ hash }) => hash), 2])
+    await ann.receive(bob.outbox)
+    expect([ann.y.getText('t').toJSON(), bob.y.getText('t').toJSON()]).toEqual(['from Ann and Bob', 'from Ann and Bob'])
+  })
+
   it('[EMB27] refuse a Y.Doc that is attached already, and give it back when they are closed', async () => {
     const ann = await Peer.open()
     const second = liveOn(ann.test, BOARD, NAME, ann.y, () => undefined)

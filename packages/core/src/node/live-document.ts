@@ -189,6 +189,20 @@ export class LiveDocument implements LiveSource {
     this.#fail(error)
   }
 
+  get position(): number {
+    return this.#position
+  }
+
+  show(news: DocUpdates): void {
+    // What ends the document is the business of `pull`.
+    if (this.#state !== 'open' || endOf(news) !== undefined) return
+    try {
+      this.#apply(news)
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
   async pull(): Promise<void> {
     if (this.#state !== 'open') return
     try {

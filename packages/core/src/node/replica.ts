@@ -67,6 +67,10 @@ export interface LiveSource {
   refused(error: RefusedChangeError): void
   /** More of the document may be held. */
   pull(): Promise<void>
+  /** How many steps of the document it has. */
+  readonly position: number
+  /** What others wrote behind those: on its way to the disk. Nothing may be thrown. */
+  show(news: DocUpdates): void
 }
 
 /**
@@ -128,7 +132,7 @@ export class Replica {
     return await this.#job(async (batch) => {
       const staged = await this.#init.log.stage(entries)
       const isRolledBack = staged.accepted.some((entry) => entry.header.author === this.#identity.author.id)
-      if (!isRolledBack) return await this.#take(batch, staged)
+      if (!isRolledBack) return await this.#take(batch, staged, { show: true })
       await this.#changeAuthor()
       return await this.#take(batch, await this.#init.log.stage(entries))
     })
@@ -339,7 +343,7 @@ export class Replica {
   }
 
   /** Applies and commits. From the first change in memory on, a failure leaves it ahead of the store. */
-  async #take(batch: Batch, staged: Staged): Promise<Outcome> {
+  async #take(batch: Batch, staged: Staged, { show = false } = {}): Promise<Outcome> {
     try {
       this.#isBulk = staged.accepted.length >= BULK_ENTRIES
       batch.add(staged.ops)
@@ -347,12 +351,23 @@ export class Replica {
       const applied = await this.#applier?.apply(batch, staged.accepted)
       await this.#pack(batch, staged)
       const { ops } = batch
-      if (ops.length > 0) await this.#init.kv.commit(ops)
+      const committed = ops.length > 0 ? this.#init.kv.commit(ops) : undefined
+      await Promise.all([committed, show && !this.#isBulk && applied !== undefined ? this.#show(batch, applied) : undefined])
       this.#init.log.adopt(staged)
       return await this.#outcome(batch, staged, applied)
     } catch (error) {
       this.#failed = error instanceof Error ? error : new Error(String(error))
       throw error
+    }
+  }
+
+  /**
+   * Shows what is being stored: a disk may take longer than the whole way from the peer. It is passed on, and edits made
+   * on it are signed, only in later turns.
+   */
+  async #show(batch: Batch, { texts }: Applied): Promise<void> {
+    for (const source of this.live) {
+      if (texts.has(source.doc)) source.show(await this.applier.documents.updatesFrom(batch, source.doc, source.position))
     }
   }
 

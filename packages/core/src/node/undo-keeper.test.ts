@@ -109,7 +109,7 @@ describe('undo', () => {
           expect([index, cut.shown, cut.undo.undoStack.length, cut.undo.redoStack.length]).toEqual([index, shownOf(whole), undo.undoStack.length, undo.redoStack.length])
         }
       }),
-      { numRuns: 150 }
+      { numRuns: 100 }
     )
     expect(undone).toBeGreaterThan(50)
   })
