@@ -7,9 +7,10 @@ const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/goog
 /** The browser of this machine; `CHROMIUM` names another one. */
 export const chromiumPath = [process.env['CHROMIUM'] ?? '', ...PLACES].find((path) => path !== '' && existsSync(path))
 
-/** For `describe.skipIf`: what a run without a browser says. */
+/** For `describe.skipIf`, and the name of what is skipped. */
 export const noChromium = chromiumPath === undefined
 export const inChromium = noChromium ? 'skipped: no Chromium here (apt-get install chromium)' : 'in Chromium'
+if (noChromium) process.stderr.write('Tests in a browser are skipped: no Chromium here (apt-get install chromium, or name one by CHROMIUM).\n')
 
 const launch = { executablePath: chromiumPath ?? '', args: ['--disable-dev-shm-usage', '--disable-background-timer-throttling'] }
 
