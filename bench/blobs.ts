@@ -1,6 +1,5 @@
 import { fork } from 'node:child_process'
-import { closeSync, copyFileSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
-import { randomBytes } from 'node:crypto'
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +10,7 @@ import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { PeerProcess, until } from './peer-process.js'
+import { writeRandom } from './random-file.js'
 import { milliseconds } from './table.js'
 import type { Row } from './table.js'
 
@@ -77,12 +77,6 @@ async function rawStream(total: number): Promise<number> {
   receiver.kill()
   await node.stop()
   return took
-}
-
-function writeRandom(path: string, mebibytes: number): void {
-  const fd = openSync(path, 'w')
-  for (let at = 0; at < mebibytes; at++) writeSync(fd, randomBytes(MiB))
-  closeSync(fd)
 }
 
 function sizeOf(path: string): number {

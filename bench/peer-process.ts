@@ -1,11 +1,25 @@
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 
 const BIN = fileURLToPath(new URL('../../packages/cli/bundle/bin.js', import.meta.url))
+
+const run = promisify(execFile)
+
+export interface PeerInit {
+  readonly home: string
+  readonly topic: string
+  readonly folder: string
+  readonly peers?: readonly string[]
+  /** @default loopback */
+  readonly listen?: string
+  /** The network namespace that it is in. @default this one */
+  readonly inside?: string
+}
 
 interface JsonEvent {
   readonly type: string
@@ -13,16 +27,19 @@ interface JsonEvent {
   readonly [field: string]: unknown
 }
 
-/** One `collab join` as a user runs it, listening on loopback. */
+/** One `collab join` as a user runs it. */
 export class PeerProcess {
+  readonly #init: PeerInit
   readonly #child: ChildProcess
   readonly #seen: JsonEvent[] = []
   #wake: (() => void)[] = []
 
-  constructor(init: { home: string; topic: string; folder: string; peers?: readonly string[] }) {
+  constructor(init: PeerInit) {
+    this.#init = init
     const peers = (init.peers ?? []).flatMap((peer) => ['--peer', peer])
-    const args = [BIN, 'join', init.topic, init.folder, '--json', '--no-mdns', '--listen', '/ip4/127.0.0.1/tcp/0', ...peers]
-    this.#child = spawn(process.execPath, args, { env: { ...process.env, COLLAB_HOME: init.home }, stdio: ['ignore', 'pipe', 'inherit'] })
+    const words = [process.execPath, BIN, 'join', init.topic, init.folder, '--json', '--no-mdns', '--listen', init.listen ?? '/ip4/127.0.0.1/tcp/0', ...peers]
+    const [command = '', ...args] = init.inside === undefined ? words : ['ip', 'netns', 'exec', init.inside, ...words]
+    this.#child = spawn(command, args, { env: { ...process.env, COLLAB_HOME: init.home }, stdio: ['ignore', 'pipe', 'inherit'] })
     const { stdout } = this.#child
     if (stdout === null) throw new Error('the child has no output')
     createInterface({ input: stdout }).on('line', (line) => {
@@ -65,6 +82,15 @@ export class PeerProcess {
     const stat = readFileSync(`${proc}/stat`, 'utf8')
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     return { rss, cpuMs: (Number(fields[11]) + Number(fields[12])) * 10 }
+  }
+
+  /** Bytes of blobs that it sent and received so far. */
+  async transfers(): Promise<{ readonly sentBytes: number; readonly receivedBytes: number }> {
+    const { home, folder } = this.#init
+    const { stdout } = await run(process.execPath, [BIN, 'status', folder, '--json'], { env: { ...process.env, COLLAB_HOME: home } })
+    const [here] = JSON.parse(stdout) as readonly { readonly status: { readonly transfers: { readonly sentBytes: number; readonly receivedBytes: number } } }[]
+    if (here === undefined) throw new Error('nothing is joined here')
+    return here.status.transfers
   }
 
   async stop(): Promise<void> {

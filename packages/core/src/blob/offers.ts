@@ -3,16 +3,19 @@ import { Bitfield } from './bitfield.js'
 import { MAX_HAVE_BITS } from './pull-limits.js'
 import type { PullPeer } from './pull-peer.js'
 import type { EmitPull, Held } from './pull-types.js'
+import type { Given } from './upload.js'
 
 /** A blob that peers follow: what is here of it, and what they were not told yet. */
 class Offer {
   readonly followers = new Map<PullPeer, number>()
   held: Bitfield | undefined
+  /** Chunks that some follower was sent. */
+  given: Bitfield | undefined
   readonly news = new Set<number>()
 }
 
-/** What the peers are told of the blobs that they follow. */
-export class Offers {
+/** What the peers are told of the blobs that they follow, and were given of them. */
+export class Offers implements Given {
   readonly #offers = new Map<BlobId, Offer>()
   readonly #emit: EmitPull
   /** When news are to be told. */
@@ -58,6 +61,15 @@ export class Offers {
     offer.news.clear()
     if (before?.isWhole === true && held.chunks.isWhole) return
     for (const [peer, ref] of offer.followers) this.#tell(peer, ref, offer.held)
+  }
+
+  has(blob: BlobId, index: number): boolean {
+    return this.#offers.get(blob)?.given?.has(index) === true
+  }
+
+  add(blob: BlobId, index: number): void {
+    const offer = this.#offers.get(blob)
+    if (offer?.held !== undefined) (offer.given ??= new Bitfield(offer.held.length)).set(index)
   }
 
   /** Whether the followers know what is here. */

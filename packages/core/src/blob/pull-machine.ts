@@ -118,7 +118,7 @@ export class PullMachine {
     releaseStalled(state, now)
     plan(state, now)
     if (state.offers.announceAt !== undefined && state.offers.announceAt <= now) state.offers.announce()
-    for (const peer of state.peers.values()) peer.upload.pump(state.emit)
+    for (const peer of state.peers.values()) peer.upload.pump(state.emit, state.offers)
     this.#setTimer(now)
   }
 

@@ -10,7 +10,16 @@ interface Asked {
   readonly index: number
 }
 
-/** Answers one peer's requests in their order. At most `MAX_LOADS` pieces are in memory, however fast the peer asks. */
+/** Of which chunks a peer was sent one already: others can have them from there. */
+export interface Given {
+  has(blob: BlobId, index: number): boolean
+  add(blob: BlobId, index: number): void
+}
+
+/**
+ * Answers one peer's requests, those for what no other peer was sent yet first, else in their order. At most `MAX_LOADS`
+ * pieces are in memory, however fast the peer asks.
+ */
 export class Upload {
   readonly #peer: string
   readonly #queue: Asked[] = []
@@ -58,12 +67,19 @@ export class Upload {
     this.#sending = Math.max(0, this.#sending - 1)
   }
 
-  pump(emit: EmitPull): void {
+  pump(emit: EmitPull, given: Given): void {
     while (this.#loading.size + this.#sending < MAX_LOADS) {
-      const asked = this.#queue.shift()
+      const asked = this.#next(given)
       if (asked === undefined) return
+      if (asked.part === 'chunk') given.add(asked.blob, asked.index)
       this.#loading.set(asked.id, asked)
       emit({ type: 'load', peer: this.#peer, ...asked })
     }
+  }
+
+  /** What waits for it meanwhile may move to the peer that was sent it; without anything new it is sent all the same. */
+  #next(given: Given): Asked | undefined {
+    const fresh = this.#queue.findIndex(({ part, blob, index }) => part === 'manifest' || !given.has(blob, index))
+    return this.#queue.splice(Math.max(0, fresh), 1)[0]
   }
 }
