@@ -78,7 +78,7 @@ const CASES: readonly Case[] = [
     }
   },
   {
-    what: '[CTR6] the same formatting run by two appears once',
+    what: '[CTR6] [REG4] the same formatting run by two appears once',
     before: (peer) => peer.create('a.md', 'b\na\nd\nc\n'),
     apart: [0, 1].map(() => (peer) => peer.replace('a.md', 'b\na\nd\nc\n', '# sorted\na\nb\nc\nd\n', true)),
     expect: (files) => {
@@ -129,7 +129,7 @@ const CASES: readonly Case[] = [
     }
   },
   {
-    what: '[CTR11] two folders moved into each other are still there, with all that is in them',
+    what: '[CTR11] [REG20] two folders moved into each other are still there, with all that is in them',
     before: async (peer) => {
       await peer.create('a/1.md', 'one\n')
       await peer.create('b/2.md', 'two\n')

@@ -44,7 +44,7 @@ describe('stores that come to harm', () => {
     expectOnce(await convergedFiles(world), 'start', 'of a', 'of b', 'written on an empty store')
   })
 
-  it('[CTR21] a store rolled back while it ran goes on as a new author and loses nothing that others hold', async () => {
+  it('[CTR21] [REG11] a store rolled back while it ran goes on as a new author and loses nothing that others hold', async () => {
     const { world, a } = await pair()
     const old = copyOf(a.store)
     const author = a.live.status().author

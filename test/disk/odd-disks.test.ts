@@ -50,7 +50,7 @@ function expectBoth({ odd, plain }: Pair, files: readonly (readonly [path: strin
 describe('a disk that does not tell upper case from lower', () => {
   const caseless = { caseSensitive: false }
 
-  it('[FAULT10] a file renamed here to other letters is renamed elsewhere', async () => {
+  it('[FAULT10] [REG15] a file renamed here to other letters is renamed elsewhere', async () => {
     using two = await pair(caseless, { 'Readme.md': 'text\n', 'dir/a.md': 'a\n' })
     two.odd.user.move('Readme.md', 'README.md')
     two.odd.user.move('dir', 'Dir')
@@ -61,7 +61,7 @@ describe('a disk that does not tell upper case from lower', () => {
     expect(two.plain.user.read('README.md')).toBe('text\nmore\n')
   })
 
-  it('[FAULT10] one renamed elsewhere to other letters is renamed here', async () => {
+  it('[FAULT10] [REG15] one renamed elsewhere to other letters is renamed here', async () => {
     using two = await pair(caseless, { 'Readme.md': 'text\n', 'dir/a.md': 'a\n' })
     two.plain.user.move('Readme.md', 'README.md')
     two.plain.user.move('dir', 'Dir')
@@ -129,7 +129,7 @@ describe('a disk with less', () => {
     expectBoth(two, [['a.md', 'zero\nmine\nbbbb\n'], ['b.md', 'mine\ncccc\n']])
   })
 
-  it('[FAULT14] with timestamps of two seconds an edit that leaves size and time as they were is found by the next listing', async () => {
+  it('[FAULT14] [REG23] with timestamps of two seconds an edit that leaves size and time as they were is found by the next listing', async () => {
     using two = await pair({ tickMs: 2000 }, { 'a.md': 'aaaa\n' })
     two.plain.user.save('a.md', 'bbbb\n')
     await two.settled()

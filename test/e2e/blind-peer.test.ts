@@ -11,7 +11,7 @@ import { readTree } from '../harness/tree.js'
 import type { Tree } from '../harness/tree.js'
 
 describe('a blind peer', () => {
-  it('[E2E8] restores a wiped member alone, and neither its store nor the wire holds a name or a word', { timeout: 120_000 }, async () => {
+  it('[E2E8] [REG29] restores a wiped member alone, and neither its store nor the wire holds a name or a word', { timeout: 120_000 }, async () => {
     await using crowd = await Crowd.make(1, 'chain')
     const member = crowd.peer(0)
     const holder = await crowd.add({ name: 'holder', command: 'hold' })

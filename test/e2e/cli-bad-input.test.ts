@@ -106,7 +106,7 @@ describe('bad input', () => {
     expect(await area.run(['status'], options)).toMatchObject({ code: 0, stderr: '' })
   })
 
-  it('[CLI28] shows names with escape codes escaped', async () => {
+  it('[CLI28] [REG28] shows names with escape codes escaped', async () => {
     await using area = new TestArea()
     area.folder('a')
     writeFileSync(area.path('a', 'evil\u001b[2J\u202e.md'), 'x\n')

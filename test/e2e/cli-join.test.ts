@@ -66,7 +66,7 @@ describe('collab join', () => {
     expect((await again.stop()).code).toBe(0)
   })
 
-  it('[CLI4] takes the secret from standard input with -', async () => {
+  it('[CLI4] [REG29] takes the secret from standard input with -', async () => {
     await using area = new TestArea()
     const link = await newLink(area)
     const first = await area.join(link, 'a')
@@ -130,7 +130,7 @@ describe('collab join', () => {
     expect(treeOf(area.path('a'))).toEqual({ 'note.md': 'note\nmore\n' })
   })
 
-  it('[CLI8] refuses a second process on the same folder', async () => {
+  it('[CLI8] [REG25] refuses a second process on the same folder', async () => {
     await using area = new TestArea()
     const link = await newLink(area)
     const first = await area.join(link, 'a')

@@ -116,7 +116,7 @@ describe('members over real sockets', () => {
     })
   }
 
-  it('[HOST10] a flood of gossip stops nobody', async () => {
+  it('[HOST10] [REG26] a flood of gossip stops nobody', async () => {
     let heard = 0
     const flooder = openMute(siege.crowd.links.blind, siege.target.address, { gossip: () => Promise.resolve((heard++, 'ignore')) })
     try {

@@ -68,7 +68,7 @@ async function carryOut(world: SimWorld, steps: readonly SaveStep[], between?: (
 
 describe('how programs save', () => {
   for (const [name, pattern] of Object.entries(SAVE_PATTERNS)) {
-    it(`[EDIT1] ${name}: one edit, nothing half written, nothing of its own files`, async () => {
+    it(`[EDIT1] [REG22] ${name}: one edit, nothing half written, nothing of its own files`, async () => {
       await using at = await desk()
       const after = BEFORE.replace('three', 'three and a half')
       await carryOut(at.world, pattern(at.file, after))

@@ -21,7 +21,7 @@ const from = (start: number, count: number): readonly number[] => Array.from({ l
 
 describe('simulation of whole workspaces', () => {
   it(
-    '[SIM1] the same entries give the same bytes on every peer, nothing is lost or doubled, and then it is silent',
+    '[SIM1] [REG8] the same entries give the same bytes on every peer, nothing is lost or doubled, and then it is silent',
     async () => {
       const seeds = [...FAILED_SEEDS, ...from(START, Math.ceil(RUNS * 0.8))]
       const totals = await runAll(seeds, false)

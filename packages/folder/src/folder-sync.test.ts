@@ -112,7 +112,7 @@ describe('two folders', () => {
     await eventually('the old directory is gone', () => a.folder.fs.fact('d' as never).kind === 'absent')
   })
 
-  it('[SYNC9] sends nothing and writes nothing once both are equal', async () => {
+  it('[SYNC9] [REG18] sends nothing and writes nothing once both are equal', async () => {
     const wire = new Wire()
     await using a = await testPeer({ wire, files: { 'a.md': 'one\n' } })
     await using b = await testPeer({ wire })
@@ -128,7 +128,7 @@ describe('two folders', () => {
     expect(before.filter((_, at) => at % 2 === 0)).toEqual([2, 2])
   })
 
-  it('[SYNC10] merges edits that both made to one file while apart', async () => {
+  it('[SYNC10] [REG5] merges edits that both made to one file while apart', async () => {
     const wire = new Wire()
     await using a = await testPeer({ wire, files: { 'a.md': 'alpha\nbeta\ngamma\n' } })
     await using b = await testPeer({ wire })
@@ -158,7 +158,7 @@ describe('two folders', () => {
     await matches(b, { 'a.md': 'alpha\nbeta\ngamma\n', 'b.md': 'other\n' })
   })
 
-  it('[SYNC12] a rename here and an edit there give the edited file under the new name', async () => {
+  it('[SYNC12] [REG20] a rename here and an edit there give the edited file under the new name', async () => {
     const wire = new Wire()
     await using a = await testPeer({ wire, files: { 'a.md': 'alpha\nbeta\n' } })
     await using b = await testPeer({ wire })
@@ -296,7 +296,7 @@ describe('two folders', () => {
     await matches(b, { 'a.md': 'was b\n', 'b.md': 'was a\n' })
   })
 
-  it('[SYNC14] a directory that a peer deleted stays while it holds what is not synced, and says so once', async () => {
+  it('[SYNC14] [REG16] a directory that a peer deleted stays while it holds what is not synced, and says so once', async () => {
     const wire = new Wire()
     await using a = await testPeer({ wire, files: { 'd/x.md': 'x\n', 'k.md': 'k\n' } })
     await using b = await testPeer({ wire, blobs: { enabled: false } })
@@ -331,7 +331,7 @@ describe('a deleted directory', () => {
 })
 
 describe('joining', () => {
-  it('[SYNC15] takes identical files as they are: nothing doubled, nothing written', async () => {
+  it('[SYNC15] [REG1] takes identical files as they are: nothing doubled, nothing written', async () => {
     const wire = new Wire()
     const files = { 'a.md': 'same\n', 'd/b.md': 'also the same\n' }
     await using a = await testPeer({ wire, files })
@@ -378,7 +378,7 @@ describe('joining', () => {
     expect(b.workspace.status().entries).toBe(a.workspace.status().entries)
   })
 
-  it('[SYNC18] after its store was lost a folder joins anew: no loss, no doubling', async () => {
+  it('[SYNC18] [REG10] after its store was lost a folder joins anew: no loss, no doubling', async () => {
     const wire = new Wire()
     await using a = await testPeer({ wire, files: { 'a.md': 'one\n', 'b.md': 'two\n' } })
     const lost = await testPeer({ wire })
@@ -411,7 +411,7 @@ describe('joining', () => {
 })
 
 describe('what went wrong for others', () => {
-  it('[SYNC25] takes two deletions in one save as two deletions', async () => {
+  it('[SYNC25] [REG2] takes two deletions in one save as two deletions', async () => {
     const wire = new Wire()
     await using a = await testPeer({ wire, files: { 'a.md': 'one\ntwo\nthree\nfour\nfive\n' } })
     await using b = await testPeer({ wire })
@@ -420,7 +420,7 @@ describe('what went wrong for others', () => {
     await matches(a, { 'a.md': 'one\nthree\nfive\n' })
   })
 
-  it('[SYNC26] the same machine-made change on two disks appears once', async () => {
+  it('[SYNC26] [REG4] the same machine-made change on two disks appears once', async () => {
     const wire = new Wire()
     const before = Array.from({ length: 12 }, (_, at) => `const  value${at}=${at}`).join('\n')
     const after = Array.from({ length: 12 }, (_, at) => `const value${at} = ${at};`).join('\n')
@@ -438,7 +438,7 @@ describe('what went wrong for others', () => {
     expect(a.read('a.ts')).toBe(after)
   })
 
-  it('[SYNC27] a file made where a peer places one is kept', async () => {
+  it('[SYNC27] [REG9] a file made where a peer places one is kept', async () => {
     const wire = new Wire()
     await using a = await testPeer({ wire })
     await using b = await testPeer({ wire })
@@ -527,7 +527,7 @@ describe('what went wrong for others', () => {
     await matches(b, { 'bom.md': '\u{feff}x\n' })
   })
 
-  it('[SYNC32] takes what is edited while it starts', async () => {
+  it('[SYNC32] [REG17] takes what is edited while it starts', async () => {
     const first = await testPeer({ files: { 'a.md': 'one\n' } })
     await matches(first, { 'a.md': 'one\n' })
     await using peer = await first.restart(undefined, { begin: false })

@@ -79,7 +79,7 @@ describe('watching', () => {
     await expectSighted(folder, hints, [...replaced.slice(0, 40), ...created.slice(0, 40)])
   })
 
-  it('[DISK41] sees files written at once into directories just made', async () => {
+  it('[DISK41] [REG24] sees files written at once into directories just made', async () => {
     await using folder = await testFolder()
     const hints = await watched(folder)
     const names = Array.from({ length: 200 }, (_, i) => `a${i}/b/c/file.md`)
@@ -91,7 +91,7 @@ describe('watching', () => {
     await expectSighted(folder, hints, names.slice(0, 60))
   })
 
-  it('[DISK41] sees what is in a tree that is moved in, copied in, renamed or put in the place of another', async () => {
+  it('[DISK41] [REG24] sees what is in a tree that is moved in, copied in, renamed or put in the place of another', async () => {
     await using folder = await testFolder()
     const outside = mkdtempSync(join(tmpdir(), 'outside-'))
     try {

@@ -503,7 +503,7 @@ describe('the tree in small scope', () => {
     expect(orders).toBe(options.length ** 3 * (6 + 3))
   })
 
-  it('[TREE1] gives one view for every two pairs of operations of two authors in every causal order', () => {
+  it('[TREE1] [REG12] gives one view for every two pairs of operations of two authors in every causal order', () => {
     let orders = 0
     for (const a of options) {
       for (const b of options) {

@@ -97,7 +97,7 @@ describe('the update codec', () => {
     expect(outcome(Uint8Array.of(...sample, 0))).toBeInstanceOf(MalformedError)
   })
 
-  it('[DOC16] answers any bytes with a reading that encodes again, or with MalformedError', () => {
+  it('[DOC16] [REG27] answers any bytes with a reading that encodes again, or with MalformedError', () => {
     const flipped = fc.array(fc.tuple(fc.nat(sample.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 }).map((changes) => {
       const bytes = sample.slice()
       for (const [at, value] of changes) bytes[at] = value

@@ -56,7 +56,7 @@ describe('a mesh of transports', () => {
     }
   })
 
-  it('[NET4] a peer that restarts on its port is redialled, and frames and gossip flow again', async () => {
+  it('[NET4] [REG26] a peer that restarts on its port is redialled, and frames and gossip flow again', async () => {
     await using net = new TestNet()
     const privateKey = nobleCrypto.randomBytes(32)
     const first = new TestPeer({ privateKey })

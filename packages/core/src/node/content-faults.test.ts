@@ -200,6 +200,19 @@ describe('what a valid author can put into a body', () => {
     expect((await test.show()).length).toBe(2)
   })
 
+  it('[REG7] what waits for another author still does after the store was closed and opened', async () => {
+    const [early, late] = [new LooseAuthor(), new LooseAuthor()]
+    const needed = early.sign([...FILE.changes])
+    late.sign([...OTHER.changes], { deps: [needed.hash] })
+    const test = await TestReplica.open()
+    await deliver(test, late.entries)
+    expect(await test.show()).toEqual([])
+    await test.reopen()
+    expect(await test.show()).toEqual([])
+    await deliver(test, early.entries)
+    expect((await test.show()).length).toBe(2)
+  })
+
   it('[REP3] what one branch of a forked log says is judged without the other branch', async () => {
     const evil = new LooseAuthor()
     const start = evil.sign([...FILE.changes])
