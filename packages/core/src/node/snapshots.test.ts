@@ -50,7 +50,7 @@ class Editor {
   }
 
   async write(edit: (y: Y.Doc) => void): Promise<void> {
-    const live = (this.#live ??= await this.#open())
+    const live = (this.#live ??= await this.open(new Y.Doc()))
     edit(live.y)
     await live.save()
   }
@@ -76,9 +76,9 @@ class Editor {
     await this.test.reopen()
   }
 
-  async #open(): Promise<LiveDocument> {
+  async open(y: Y.Doc): Promise<LiveDocument> {
     const { replica } = this.test
-    const live = new LiveDocument({ crypto, clock: never, replica, doc: BOARD, name: 'board', y: new Y.Doc(), origin: this, coalesceMs: 0, mayWrite: true, publish: () => undefined, onListenerError: () => undefined })
+    const live = new LiveDocument({ crypto, clock: never, replica, doc: BOARD, name: 'board', y, origin: this, coalesceMs: 0, mayWrite: true, publish: () => undefined, onListenerError: () => undefined })
     await live.open()
     return live
   }
@@ -248,6 +248,27 @@ describe('snapshots', () => {
     expect((await test.kv.scan('snapshot')).length).toBe(1)
     await test.reopen()
     expect((await test.replica.readText(file.doc)).text).toBe(TEXTS[0] + 'x'.repeat(24))
+  })
+})
+
+describe('a Y.Doc that keeps deleted content', () => {
+  it('[CKPT9] is given all of it, in spite of a snapshot', async () => {
+    const editor = new Editor(await TestReplica.open())
+    let before = Y.emptySnapshot
+    await editor.write((y) => y.getText('rich').insert(0, 'what was there'))
+    await editor.write((y) => (before = Y.snapshot(y)))
+    await editor.write((y) => y.getText('rich').delete(0, 9))
+    for (let i = 0; i < 8; i++) await editor.write((y) => y.getText('rich').insert(0, `${i}`))
+    await editor.reopen()
+    expect((await editor.test.kv.scan('snapshot')).length).toBe(1)
+    for (const [gc, shown] of [[false, 'what was there'], [true, undefined]] as const) {
+      const y = new Y.Doc({ gc })
+      const live = await editor.open(y)
+      expect(y.getText('rich').toJSON()).toBe('76543210there')
+      if (shown === undefined) expect(() => Y.createDocFromSnapshot(y, before)).toThrow()
+      else expect(Y.createDocFromSnapshot(y, before).getText('rich').toJSON()).toBe(shown)
+      await live.close()
+    }
   })
 })
 
