@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { silentLogger, systemClock } from '@collab/core'
 import { openFolder } from '@collab/folder'
 import type { FolderFs } from '@collab/folder'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 
 type Items = Parameters<FolderFs['placeMany']>[0]
 
@@ -35,5 +35,21 @@ describe('many new files at once', () => {
     await fs.close()
     expect((await placing).filter(({ kind }) => kind === 'written')).toHaveLength(300)
     rmSync(root, { recursive: true })
+  })
+
+  it('[DISK36] are placed, and said to be, when the thread before had just ended because it was idle', async () => {
+    const root = mkdtempSync(join(tmpdir(), 'collab-place-'))
+    const fs = await openFolder({ root, logger: silentLogger, clock: systemClock })
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      await fs.placeMany(items(300).slice(0, 100))
+      vi.advanceTimersByTime(60_000)
+      const later = await fs.placeMany(items(300).slice(100))
+      expect(later.map(({ kind }) => kind)).toEqual(later.map(() => 'written'))
+    } finally {
+      vi.useRealTimers()
+      await fs.close()
+      rmSync(root, { recursive: true })
+    }
   })
 })

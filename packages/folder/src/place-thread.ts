@@ -60,7 +60,9 @@ export class PlaceThread {
     worker.on('message', ({ id, results }: PlaceAnswer) => this.#answer(id, results))
     worker.once('error', (error) => this.#logger.warn('the thread that places files ended', { error: errorMessage(error) }))
     worker.once('exit', () => {
-      if (this.#worker === worker) this.#worker = undefined
+      // One that ends because it was idle was asked nothing: what waits now is another's.
+      if (this.#worker !== worker) return
+      this.#worker = undefined
       for (const id of this.#waiting.keys()) this.#answer(id, undefined)
     })
     return worker

@@ -38,9 +38,10 @@ export class Batch {
     this.#writesOf(table).set(key, undefined)
   }
 
-  /** Undoes a `put` of this batch, of a key that is not stored; false when there was none. */
+  /** Undoes a `put` of this batch, of a key that is not stored; false when there was none. A deletion stays. */
   takeBack(table: string, key: string): boolean {
-    return this.#tables.get(table)?.delete(key) ?? false
+    const writes = this.#tables.get(table)
+    return writes?.get(key) !== undefined && writes.delete(key)
   }
 
   add(ops: readonly KvOp[]): void {

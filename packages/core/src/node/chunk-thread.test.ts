@@ -2,7 +2,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, 
 import { randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 // The thread's file is found beside the built one.
 import { ChunkThread } from '@collab/core'
 import { deriveBlobKeys } from '../blob/blob-keys.js'
@@ -78,5 +78,23 @@ describe('the thread for chunks', () => {
     expect(await thread.open(fd, list, 0, spoilt)).toBe('does-not-open')
     expect(readFileSync(path)).toHaveLength(0)
     closeSync(fd)
+  })
+
+  it('[BLOB55] ends when it is idle, and what is asked at that very moment is answered by the next one', async () => {
+    const path = join(directory, 'e')
+    const content = randomBytes(200_000)
+    writeFileSync(path, content)
+    const fd = openSync(path, 'r')
+    const fresh = new ChunkThread(keys)
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const { items } = await fresh.cut(fd, content.length)
+      vi.advanceTimersByTime(60_000)
+      expect((await fresh.cut(fd, content.length)).items).toEqual(items)
+    } finally {
+      vi.useRealTimers()
+      await fresh.stop()
+      closeSync(fd)
+    }
   })
 })

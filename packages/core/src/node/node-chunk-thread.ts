@@ -28,6 +28,7 @@ export class ChunkThread {
   #worker: Worker | undefined
   #idle: NodeJS.Timeout | undefined
   #next = 0
+  #stopped = false
 
   constructor(keys: BlobKeys) {
     this.#keys = keys
@@ -80,15 +81,23 @@ export class ChunkThread {
     return 'copied' in answer && answer.copied
   }
 
+  /** Nothing is done any more, once it resolves; what was not done fails. */
   async stop(): Promise<void> {
+    this.#stopped = true
     clearTimeout(this.#idle)
-    const worker = this.#worker
-    this.#worker = undefined
-    await worker?.terminate()
+    await this.#end()
     this.#failAll(new Error('stopped'))
   }
 
+  /** What is asked meanwhile is done by another thread. */
+  async #end(): Promise<void> {
+    const worker = this.#worker
+    this.#worker = undefined
+    await worker?.terminate()
+  }
+
   async #ask(task: ChunkTask, handOver: readonly ArrayBuffer[] = []): Promise<ChunkResult> {
+    if (this.#stopped) throw new Error('stopped')
     clearTimeout(this.#idle)
     this.#worker ??= this.#start()
     const id = this.#next++
@@ -105,10 +114,12 @@ export class ChunkThread {
     worker.on('message', (answer: ChunkAnswer) => {
       this.#waiting.get(answer.id)?.resolve(answer)
       this.#waiting.delete(answer.id)
-      if (this.#waiting.size === 0) this.#idle = setTimeout(() => void this.stop(), IDLE_MS).unref()
+      if (this.#waiting.size === 0) this.#idle = setTimeout(() => void this.#end(), IDLE_MS).unref()
     })
     worker.on('error', (error) => {
-      if (this.#worker === worker) this.#worker = undefined
+      // One that ends because it was idle was asked nothing.
+      if (this.#worker !== worker) return
+      this.#worker = undefined
       this.#failAll(error instanceof Error ? error : new Error(String(error)))
     })
     worker.unref()
