@@ -4,12 +4,12 @@ import type { KvStore } from '../base/kv.js'
 import type { OpenDocument, OpenDocumentOptions, OpenTextOptions } from '../node/open-document.js'
 import type { DocumentHost } from '../node/provider.js'
 import type { Workspace, WorkspaceEvents, WorkspaceStatus } from '../node/workspace-types.js'
-import { holdLock } from '../store/indexeddb-lock.js'
+import { heldLocks, holdLock } from '../store/indexeddb-lock.js'
 import { openIndexedDbStore } from '../store/indexeddb-store.js'
 import { SessionMarker } from './session-marker.js'
 import { TabDocument } from './tab-document.js'
 import { TabHost } from './tab-host.js'
-import { channelName, errorFrom, tabLock } from './tab-message.js'
+import { channelName, errorFrom, seenLock, sessionSeen, tabLock } from './tab-message.js'
 import type { Answer, Call, Opening, ToHost, ToTab } from './tab-message.js'
 
 /** The documents of a workspace, in a tab that need not be the only one. */
@@ -55,8 +55,8 @@ export class TabDocuments implements Documents {
   readonly #ready = Promise.withResolvers<void>()
   #host: string | undefined
   #status: WorkspaceStatus | undefined
-  /** The run of the store that this tab saw last. */
-  #session: number | undefined
+  /** Lets go of the lock that says which run of the store this tab saw. */
+  #releaseSeen: (() => void) | undefined
   #count = 0
   #hosting: Promise<(() => Promise<void>) | undefined> = Promise.resolve(undefined)
   #stopping: Promise<void> | undefined
@@ -118,6 +118,7 @@ export class TabDocuments implements Documents {
     this.#closing.abort()
     await (await this.#hosting)?.()
     this.#channel.close()
+    this.#releaseSeen?.()
     this.#releaseTab?.()
   }
 
@@ -147,7 +148,8 @@ export class TabDocuments implements Documents {
       const store = await openIndexedDbStore({ name: database, wait: this.#closing.signal })
       const marker = new SessionMarker(database)
       const ended = marker.take()
-      const workspace = await join(store, (session) => session === ended || session === this.#session)
+      const seen = sessionSeen(database, await heldLocks())
+      const workspace = await join(store, (session) => session === ended || session >= seen)
       const unmark = marker.keep(workspace.session)
       const channel = new BroadcastChannel(channelName(database))
       const host = new TabHost(workspace, channel)
@@ -180,12 +182,17 @@ export class TabDocuments implements Documents {
     const before = this.#status?.peers ?? []
     this.#host = host
     this.#send({ type: 'hello', peers: this.#init.peers })
-    this.#session = session
+    if (this.#releaseSeen === undefined) void this.#witness(session)
     this.#status = status
     for (const document of this.#open.values()) document.attach()
     for (const [call, { doc, asked }] of this.#waiting) this.#send({ type: 'call', doc, call, asked })
     for (const { peer, name } of before) this.#events.emit('peer', { peer, name, state: 'disconnected', reason: 'another tab goes on' })
     this.#ready.resolve()
+  }
+
+  async #witness(session: number): Promise<void> {
+    this.#releaseSeen = () => undefined
+    this.#releaseSeen = await holdLock(seenLock(this.#init.database, session), this.#closing.signal, 'shared').catch(() => undefined)
   }
 
   #relay({ event, status }: ToTab & { type: 'event' }): void {

@@ -72,6 +72,16 @@ export const ALL_TABS = 'tabs'
 export const channelName = (database: string): string => `collab/1 tabs ${database}`
 export const tabLock = (tab: string): string => `collab tab ${tab}`
 
+const seenPrefix = (database: string): string => `collab seen ${database} `
+/** Held by every tab that heard a host name its run of the store: while it is there, nobody put the store back. */
+export const seenLock = (database: string, session: number): string => `${seenPrefix(database)}${session}`
+/** The newest run that a living tab heard of, from the names of all locks; none, so beyond all, when no tab did. */
+export function sessionSeen(database: string, locks: readonly string[]): number {
+  const prefix = seenPrefix(database)
+  const seen = locks.filter((name) => name.startsWith(prefix)).map((name) => Number(name.slice(prefix.length)))
+  return seen.length === 0 ? Infinity : Math.max(...seen)
+}
+
 export function toldError(error: unknown): ToldError {
   return { name: error instanceof Error ? error.name : 'Error', message: errorMessage(error) }
 }

@@ -7,9 +7,14 @@ export const aloneLock = (name: string): string => `collab alone ${name}`
 
 /** Whether any tab of this origin has a lock. */
 export async function isHeld(name: string): Promise<boolean> {
+  return (await heldLocks()).includes(name)
+}
+
+/** Names of all locks that tabs of this origin have. */
+export async function heldLocks(): Promise<readonly string[]> {
   checkSecure()
   const { held = [] } = await navigator.locks.query()
-  return held.some((lock) => lock.name === name)
+  return held.map(({ name = '' }) => name)
 }
 
 function checkSecure(): void {
@@ -21,13 +26,14 @@ function checkSecure(): void {
  * the tab.
  *
  * @param wait waits until it is free or the signal aborts; without it a taken lock is refused.
+ * @param mode of `shared` many have it at once.
  * @throws {AlreadyRunningError} when another tab has it.
  */
-export async function holdLock(name: string, wait?: AbortSignal): Promise<() => void> {
+export async function holdLock(name: string, wait?: AbortSignal, mode: LockMode = 'exclusive'): Promise<() => void> {
   checkSecure()
   const held = Promise.withResolvers<void>()
   const taken = Promise.withResolvers<void>()
-  const options = wait === undefined ? { ifAvailable: true } : { signal: wait }
+  const options = wait === undefined ? { mode, ifAvailable: true } : { mode, signal: wait }
   const request = navigator.locks.request(name, options, (lock) => {
     if (lock === null) throw new AlreadyRunningError('another tab of this browser has this workspace open')
     taken.resolve()
