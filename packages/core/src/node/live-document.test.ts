@@ -266,6 +266,17 @@ describe('live documents', () => {
     expect([ann.y.getText('t').toJSON(), bob.y.getText('t').toJSON()]).toEqual(['from Ann and Bob', 'from Ann and Bob'])
   })
 
+  it('[EMB32] sign nothing on top of what they show and could not be stored', async () => {
+    const [ann, bob] = [await Peer.open(), await Peer.open()]
+    ann.y.getText('t').insert(0, 'from Ann')
+    await ann.live.save()
+    bob.test.kv.commit = () => Promise.reject(new Error('no space left on the disk'))
+    await expect(bob.receive(ann.outbox)).rejects.toThrow('no space left')
+    bob.y.getText('t').insert(8, ' and Bob')
+    await expect(bob.live.save()).rejects.toThrow('no space left')
+    expect([bob.y.getText('t').toJSON(), bob.errors.length, bob.outbox, bob.test.log.count]).toEqual(['from Ann and Bob', 1, [], 0])
+  })
+
   it('[EMB27] refuse a Y.Doc that is attached already, and give it back when they are closed', async () => {
     const ann = await Peer.open()
     const second = liveOn(ann.test, BOARD, NAME, ann.y, () => undefined)
