@@ -2,6 +2,7 @@ import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { CollabError } from '../base/errors.js'
 import { NO_CLIENT } from '../doc/client-id.js'
+import { decodeUpdate } from '../doc/update-codec.js'
 import type { OpenDocument } from '../node/open-document.js'
 import type { PresentMember } from '../node/presence.js'
 import type { DocumentHost } from '../node/provider.js'
@@ -25,6 +26,9 @@ export class HostedDocument {
   /** Of the tab's updates, how many are in. */
   #count = 0
   #opened: OpenDocument | undefined
+  /** Under which the tab wrote before, and nobody signs any more. */
+  #former: number | undefined
+  #error: CollabError | undefined
   #awareness: Awareness | undefined
   #detach: (() => void) | undefined
 
@@ -36,10 +40,11 @@ export class HostedDocument {
     this.#apply(state)
     this.#y.clientID = client
     this.#count = count
-    const options = { doc: this.#y, lease, ...(coalesceMs !== undefined && { coalesceMs }) }
+    const options = { doc: this.#y, lease, outlives: true, ...(coalesceMs !== undefined && { coalesceMs }) }
     const opened = await ('name' in target ? host.openDoc(target.name, options) : host.openText(target.path, { ...options, create: target.create }))
     this.#opened = opened
-    const nonce = opened.lease?.nonce
+    const leased = opened.lease?.client
+    if (lease?.client !== leased) this.#former = lease?.client
     const update = Y.encodeStateAsUpdate(this.#y, Y.encodeStateVectorFromUpdate(state))
     this.#tell({ type: 'opened', id: opened.id, update, lease: opened.lease })
     this.#y.on('update', (bytes: Uint8Array, origin: unknown) => {
@@ -48,13 +53,15 @@ export class HostedDocument {
     opened.on('status', () => this.#tellStatus())
     opened.on('error', (error) => this.#tell({ type: 'failed', error: toldError(error), isFinal: error.name !== 'NotPermittedError' }))
     opened.on('client', () => {
-      // What is on its way from the tab still stands under the id before, which nobody signs any more.
-      if (opened.lease?.nonce !== nonce) this.#fail(new CollabError('AuthorChangedError', 'this store was put back to an earlier state; open the document again to go on'))
+      // What is on its way from the tab still stands under the id before.
+      if (opened.lease?.client !== leased) this.#fail('this store was put back to an earlier state')
     })
     this.#tellStatus()
   }
 
   update(bytes: Uint8Array, count: number): void {
+    // It would be left out, and what follows would hang on it.
+    if (this.#former !== undefined && decodeUpdate(bytes, 'any').structs.some(({ client }) => client === this.#former)) return this.#fail('the tab that had the store ended before it said so')
     this.#apply(bytes)
     this.#count = count
     if (this.#opened?.status.saved === true) this.#tellStatus()
@@ -67,6 +74,7 @@ export class HostedDocument {
   }
 
   async answer(call: Call): Promise<Answer> {
+    if (call.ask !== 'close' && this.#error !== undefined) throw this.#error
     const opened = this.#open()
     if (call.ask === 'flush') await opened.flush({ to: call.to })
     else if (call.ask === 'pull') await opened.pull()
@@ -101,13 +109,16 @@ export class HostedDocument {
   }
 
   #tellStatus(): void {
-    if (this.#opened === undefined) return
+    if (this.#opened === undefined || this.#error !== undefined) return
     const { error: _, ...status } = this.#opened.status
     this.#tell({ type: 'status', count: this.#count, status })
   }
 
-  #fail(error: CollabError): void {
-    if (this.#opened !== undefined) this.#tell({ type: 'failed', error: toldError(error), isFinal: true })
+  /** What the tab wrote last is not to be had by anyone: it is told so, and never that it is saved. */
+  #fail(reason: string): void {
+    if (this.#opened === undefined || this.#error !== undefined) return
+    this.#error = new CollabError('AuthorChangedError', `${reason}; open the document again to go on`)
+    this.#tell({ type: 'failed', error: toldError(this.#error), isFinal: true })
   }
 
   #attach(): Awareness {

@@ -68,13 +68,13 @@ export class DocumentOpener {
     await Promise.allSettled([...this.#open].map((document) => document.close()))
   }
 
-  async #attach(doc: DocId, name: string | undefined, { doc: y = new Doc(), origin, coalesceMs = DEFAULT_COALESCE_MS, lease }: OpenDocumentOptions = {}): Promise<OpenDocument> {
+  async #attach(doc: DocId, name: string | undefined, { doc: y = new Doc(), origin, coalesceMs = DEFAULT_COALESCE_MS, lease, outlives, undo }: OpenDocumentOptions = {}): Promise<OpenDocument> {
     const { crypto, clock, logger, replica, publish, peers, keys } = this.#init
     // Asks for the right to read before anything else is done.
     void replica.applier
     const onListenerError = (error: unknown): void => logger.warn('a listener failed', { reason: errorMessage(error) })
     const mayWrite = keys.rights === 'write'
-    const live = new LiveDocument({ crypto, clock, replica, doc, name, y, origin: origin ?? replica, coalesceMs, mayWrite, lease, publish, onListenerError })
+    const live = new LiveDocument({ crypto, clock, replica, doc, name, y, origin: origin ?? replica, coalesceMs, mayWrite, lease, outlives, undo, publish, onListenerError })
     const document = new AttachedDocument(live, peers, onListenerError)
     await document.open()
     this.#open.add(document)

@@ -55,9 +55,9 @@ class Peer {
   }
 }
 
-function liveOn(test: TestReplica, doc: DocId, name: string | undefined, y: Y.Doc, send: (entries: readonly Entry[]) => void): LiveDocument {
+function liveOn(test: TestReplica, doc: DocId, name: string | undefined, y: Y.Doc, send: (entries: readonly Entry[]) => void, more: { readonly outlives?: boolean } = {}): LiveDocument {
   const publish = (outcome: { staged: { accepted: readonly Entry[] } }): void => send(outcome.staged.accepted)
-  return new LiveDocument({ crypto, clock: never, replica: test.replica, doc, name, y, origin: ORIGIN, coalesceMs: 0, mayWrite: true, publish, onListenerError: () => undefined })
+  return new LiveDocument({ crypto, clock: never, replica: test.replica, doc, name, y, origin: ORIGIN, coalesceMs: 0, mayWrite: true, publish, onListenerError: () => undefined, ...more })
 }
 
 /** Gives everybody everything, until nobody has anything new: Yjs tidies up formats that it is shown. */
@@ -275,6 +275,30 @@ describe('live documents', () => {
     bob.y.getText('t').insert(8, ' and Bob')
     await expect(bob.live.save()).rejects.toThrow('no space left')
     expect([bob.y.getText('t').toJSON(), bob.errors.length, bob.outbox, bob.test.log.count]).toEqual(['from Ann and Bob', 1, [], 0])
+  })
+
+  it('[EMB33] show only what is durable in a Y.Doc that outlives the process, so that it can be opened again', async () => {
+    const [ann, test] = [await Peer.open(), await TestReplica.open()]
+    ann.y.getText('t').insert(0, 'from Ann')
+    await ann.live.save()
+    const y = new Y.Doc()
+    const inAnotherTab = new Y.Doc()
+    y.on('update', (bytes: Uint8Array) => Y.applyUpdate(inAnotherTab, bytes))
+    const live = liveOn(test, BOARD, NAME, y, () => undefined, { outlives: true })
+    await live.open()
+    const commit = test.kv.commit.bind(test.kv)
+    const before = await test.copy()
+    test.kv.commit = async (ops) => {
+      // Here the process may end, after all that can be shown meanwhile was.
+      await new Promise((resolve) => setImmediate(resolve))
+      const again = liveOn(before, BOARD, NAME, new Y.Doc(), () => undefined)
+      Y.applyUpdate(again.y, Y.encodeStateAsUpdate(inAnotherTab))
+      await again.open()
+      await commit(ops)
+    }
+    await test.replica.receive(ann.outbox)
+    await live.pull()
+    expect(inAnotherTab.getText('t').toJSON()).toBe('from Ann')
   })
 
   it('[EMB27] refuse a Y.Doc that is attached already, and give it back when they are closed', async () => {

@@ -38,7 +38,9 @@ export interface LiveDocumentInit {
   /** To be taken up again; another one is drawn when it is not of this author and document. @default none */
   readonly lease?: ClientLease | undefined
   /** What can be undone outlives the Y.Doc. @default false */
-  readonly undo?: boolean
+  readonly undo?: boolean | undefined
+  /** The Y.Doc outlives this process: it is shown only what is durable. @default false */
+  readonly outlives?: boolean | undefined
   readonly onListenerError: (error: unknown) => void
   /** Tells peers and listeners what was saved. */
   readonly publish: (outcome: Outcome) => void
@@ -195,7 +197,7 @@ export class LiveDocument implements LiveSource {
 
   show(news: DocUpdates): void {
     // What ends the document is the business of `pull`.
-    if (this.#state !== 'open' || endOf(news) !== undefined) return
+    if (this.#state !== 'open' || this.#init.outlives === true || endOf(news) !== undefined) return
     try {
       this.#apply(news)
     } catch (error) {

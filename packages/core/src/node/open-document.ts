@@ -48,6 +48,18 @@ export interface OpenDocumentOptions {
    * @default a new one
    */
   readonly lease?: ClientLease | undefined
+  /**
+   * The Y.Doc outlives this process, as one of another tab does: it is shown nothing that a crash could take back.
+   *
+   * @default false
+   */
+  readonly outlives?: boolean
+  /**
+   * What can be undone is kept, for `trackUndo`.
+   *
+   * @default false
+   */
+  readonly undo?: boolean
 }
 
 export interface OpenTextOptions extends OpenDocumentOptions {

@@ -3,8 +3,11 @@ import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { systemClock } from '../base/clock.js'
 import { appDocumentId } from '../doc/node-id.js'
+import type { KvStore } from '../base/kv.js'
+import { createMemoryStore } from '../store/memory-store.js'
 import { LiveDocument } from './live-document.js'
-import { crypto, TestReplica } from './test-replicas.js'
+import { crypto, keys, TestReplica } from './test-replicas.js'
+import { openWorkspace } from './workspace.js'
 
 const NAME = 'board'
 const BOARD = appDocumentId(crypto, NAME)
@@ -152,5 +155,25 @@ describe('undo', () => {
     await user.restart()
     expect([user.undo.undoStack.length, user.undo.redoStack.length]).toEqual([1, 0])
     expect(() => user.live.trackUndo(new Y.UndoManager(new Y.Doc().getText('t')))).toThrow(TypeError)
+  })
+
+  it('[EMB73] is kept for an app that opens a document with it', async () => {
+    const store = createMemoryStore()
+    // Closing the workspace closes the store: what it held goes on in the next one.
+    const kept: KvStore = { get: (table, key) => store.get(table, key), scan: (table, range) => store.scan(table, range), commit: (ops) => store.commit(ops), close: () => Promise.resolve() }
+    const shown: string[] = []
+    for (const text of ['first', undefined]) {
+      const workspace = await openWorkspace({ keys, store: kept, name: 'Ann', machine: 'here', crypto })
+      await workspace.start()
+      const opened = await workspace.openDoc(NAME, { undo: true })
+      const content = opened.doc.getText('t')
+      const undo = new Y.UndoManager(content)
+      opened.trackUndo(undo)
+      if (text === undefined) undo.undo()
+      else content.insert(0, text)
+      shown.push(content.toJSON())
+      await workspace.stop()
+    }
+    expect(shown).toEqual(['first', ''])
   })
 })
