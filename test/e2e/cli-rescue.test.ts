@@ -91,6 +91,7 @@ describe('collab conflicts', () => {
     const items = lines((await area.run(['conflicts', '--json'], onB)).stdout)
     expect(items.map(({ original, kind }) => [original, kind])).toEqual([['one.md', 'text'], ['two.md', 'text']])
     const copies = items.map(({ path }) => String(path))
+    expect((await area.run(['conflicts'], onB)).stdout).toMatch(/^(?:Ann|Ben)'s +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +one \(conflict, /)
     const merged = await area.run(['conflicts', copies[0] ?? '', '--keep', 'merge'], { ...onB, env: { EDITOR: '', VISUAL: '' } })
     expect(merged).toMatchObject({ code: 1, stderr: expect.stringContaining('no editor is set') })
     const editor = { ...onB, env: { VISUAL: '', EDITOR: 'sed -i s/nothing/everything/' } }

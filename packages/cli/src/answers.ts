@@ -1,5 +1,5 @@
 import type { Workspace } from '@collab/core'
-import { listConflicts, mergeConflict, readConflict, readRestored, rehearseRestore, resolveConflict, restore } from '@collab/folder'
+import { datedConflicts, mergeConflict, readConflict, readRestored, rehearseRestore, resolveConflict, restore } from '@collab/folder'
 import type { FolderFs, FolderSync } from '@collab/folder'
 import { FailureError } from './cli-error.js'
 import type { ControlAnswers, ControlRequest } from './control-protocol.js'
@@ -39,7 +39,7 @@ export async function answer(request: ControlRequest, parts: AnswerParts): Promi
     case 'voids':
       return workspace.rights === 'blind' ? [] : await workspace.voids()
     case 'conflicts':
-      return listConflicts(workspace)
+      return await datedConflicts(workspace)
     case 'conflict-texts':
       return await readConflict(workspace, request.path)
     case 'merge':

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { listConflicts, listLocalEdits, mergeConflict, readConflict, resolveConflict } from './conflicts.js'
+import { datedConflicts, listConflicts, listLocalEdits, mergeConflict, readConflict, resolveConflict } from './conflicts.js'
 import { eventually } from './testing/disk-harness.js'
 import { Wire, alike, matches, testPeer } from './testing/workspace-harness.js'
 import type { TestPeer } from './testing/workspace-harness.js'
@@ -30,13 +30,17 @@ async function conflicting(wire: Wire, a: TestPeer, b: TestPeer): Promise<Pair> 
 }
 
 describe('conflicts', () => {
-  it('[CONF3] a conflict copy is listed with whose it is and what it stands beside, the same on all peers', async () => {
+  it('[CONF3] a conflict copy is listed with whose it is, when it was last changed and what it stands beside, the same on all peers', async () => {
     const wire = new Wire()
     await using a = await testPeer({ wire })
     await using b = await testPeer({ wire })
     const { copy } = await conflicting(wire, a, b)
     expect(copy).toMatch(/^plan \(conflict, test [0-9a-f]{8}\)\.md$/)
     for (const { workspace } of [a, b]) expect(listConflicts(workspace)).toEqual([{ path: copy, original: 'plan.md', who: 'test', kind: 'text' }])
+    const [dated] = await datedConflicts(a.workspace)
+    expect(await datedConflicts(b.workspace)).toEqual([dated])
+    const [made] = await b.workspace.history({ path: copy })
+    expect(dated?.at).toBe(made?.time)
     await expect(resolveConflict(a.workspace, 'plan.md', 'both')).rejects.toMatchObject({ name: 'NotResolvableError' })
   })
 

@@ -14,7 +14,12 @@ export interface ConflictItem {
   readonly who: string
   /** What has the name now. */
   readonly kind: 'text' | 'file' | 'directory' | 'free'
+  /** When the copy was last changed, in milliseconds since 1970 as whoever did it claims; only where it was asked for. */
+  readonly at?: number
 }
+
+/** Conflicts of which it is looked up when they were changed. */
+const MAX_DATED = 100
 
 export type Keep = 'original' | 'copy' | 'both'
 
@@ -43,6 +48,16 @@ export function listConflicts({ tree }: Pick<Workspace, 'tree'>): readonly Confl
     if (item !== undefined) items.push(item)
   }
   return items.sort((a, b) => (a.path < b.path ? -1 : 1))
+}
+
+/** The same, each with when it was last changed, as far as the log's recent past tells. */
+export async function datedConflicts(workspace: Pick<Workspace, 'tree' | 'history'>): Promise<readonly ConflictItem[]> {
+  const items: ConflictItem[] = []
+  for (const [index, item] of listConflicts(workspace).entries()) {
+    const [latest] = index < MAX_DATED ? await workspace.history({ path: item.path, limit: 1 }) : []
+    items.push(latest === undefined ? item : { ...item, at: latest.time })
+  }
+  return items
 }
 
 /** Files of this disk that were kept beside because the link does not allow to send them. */

@@ -13,7 +13,7 @@ export { NothingToRestoreError, readRestored, rehearseRestore, restore } from '.
 export type { RestoreRequest } from './restore.js'
 export type { RestoreLine } from './restore-plan.js'
 export { readTrash } from './trash.js'
-export { NotResolvableError, listConflicts, listLocalEdits, mergeConflict, readConflict, resolveConflict } from './conflicts.js'
+export { NotResolvableError, datedConflicts, listConflicts, listLocalEdits, mergeConflict, readConflict, resolveConflict } from './conflicts.js'
 export type { ConflictItem, ConflictTexts, Keep } from './conflicts.js'
 export { lockFolder } from './folder-lock.js'
 export { IGNORE_FILE } from './ignore.js'

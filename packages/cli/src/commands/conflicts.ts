@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { listConflicts, listLocalEdits } from '@collab/folder'
+import { datedConflicts, listLocalEdits } from '@collab/folder'
 import type { ConflictItem } from '@collab/folder'
 import type { Request } from '../args.js'
 import { askOrRun } from '../ask-or-run.js'
@@ -12,7 +12,7 @@ import { EXIT } from '../exit-code.js'
 import type { ExitCode } from '../exit-code.js'
 import { findStore } from '../find-store.js'
 import type { Found } from '../find-store.js'
-import { count, table } from '../format.js'
+import { count, dateTime, table } from '../format.js'
 import { show } from '../show.js'
 import type { System } from '../system.js'
 
@@ -44,19 +44,19 @@ async function list({ record, inside }: Found, json: boolean, system: System): P
     return EXIT.ok
   }
   if (items.length + local.length === 0) io.line('no conflicts')
-  for (const line of table([...items.map(row), ...local.map((path) => ['yours, not sent', show(path), 'the link only lets you read'])])) io.line(line)
+  for (const line of table([...items.map(row), ...local.map((path) => ['yours, not sent', '', show(path), 'the link only lets you read'])])) io.line(line)
   if (items.length > 0) io.line(`${count(items.length, 'conflict')}; collab conflicts <copy> --keep original|copy|both|merge ends one`)
   return EXIT.ok
 
   async function fromStore(): Promise<readonly ConflictItem[]> {
     const { readStore } = await import('../read-store.js')
-    return await readStore(record, system, async (workspace) => listConflicts(workspace))
+    return await readStore(record, system, datedConflicts)
   }
 }
 
-function row({ who, path, original, kind }: ConflictItem): readonly string[] {
+function row({ who, path, original, kind, at }: ConflictItem): readonly string[] {
   const beside = kind === 'free' ? `${show(original)} is free again` : `beside ${kind === 'directory' ? 'the folder ' : ''}${show(original)}`
-  return [`${show(who)}'s`, show(path), beside]
+  return [`${show(who)}'s`, at === undefined ? '' : dateTime(at), show(path), beside]
 }
 
 /** Every line of both in an editor; what is saved there becomes the text of the original, and the copy goes. */
