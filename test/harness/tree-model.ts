@@ -167,7 +167,8 @@ export class TreeModel {
     if (conflicts.length > this.#collisions) problems.push(`conflict copies where none is due: ${conflicts.join(', ')}`)
     for (const [key, peers] of this.#deleted) {
       const others = [...(this.#touched.get(key)?.peers ?? [])].filter((peer) => !peers.has(peer))
-      const isFile = this.#start.has(key)
+      // In `shared` the copy that stood beside it may have its name by now.
+      const isFile = this.#start.has(key) && !isShared(key)
       if (isFile && others.length === 0 && tree.has(key)) problems.push(`deleted and still there: ${key}`)
     }
     return problems
