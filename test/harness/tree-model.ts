@@ -42,6 +42,7 @@ export class TreeModel {
   #touched = new Map<string, Touched>()
   #deleted = new Map<string, Set<string>>()
   #moved = new Map<string, Set<string>>()
+  #modes = new Map<string, Set<string>>()
   #alias = new Map<string, string>()
   #created = 0
   #collisions = 0
@@ -59,6 +60,7 @@ export class TreeModel {
     this.#touched = new Map()
     this.#deleted = new Map()
     this.#moved = new Map()
+    this.#modes = new Map()
     this.#alias = new Map()
     this.#created = 0
     this.#collisions = 0
@@ -78,6 +80,11 @@ export class TreeModel {
   shared(peer: string, path: string, file: TreeFile): void {
     this.saved(peer, path, file, undefined)
     this.#collisions++
+  }
+
+  /** `peer` changed who may execute the file: an edit, and it keeps the file where another deletes it. */
+  changedMode(peer: string, path: string): void {
+    addTo(this.#modes, this.keyOf(path), peer)
   }
 
   moved(peer: string, from: string, to: string): void {
@@ -166,7 +173,7 @@ export class TreeModel {
     const conflicts = [...tree.keys()].filter((path) => CONFLICT.test(path) && !this.#start.has(path))
     if (conflicts.length > this.#collisions) problems.push(`conflict copies where none is due: ${conflicts.join(', ')}`)
     for (const [key, peers] of this.#deleted) {
-      const others = [...(this.#touched.get(key)?.peers ?? [])].filter((peer) => !peers.has(peer))
+      const others = [...(this.#touched.get(key)?.peers ?? []), ...(this.#modes.get(key) ?? [])].filter((peer) => !peers.has(peer))
       // In `shared` the copy that stood beside it may have its name by now.
       const isFile = this.#start.has(key) && !isShared(key)
       if (isFile && others.length === 0 && tree.has(key)) problems.push(`deleted and still there: ${key}`)

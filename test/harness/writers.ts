@@ -224,6 +224,7 @@ export class Writers {
     if (path === undefined) return
     try {
       chmodSync(join(peer.folder, path), this.#random.chance(0.5) ? 0o755 : 0o644)
+      this.#model.changedMode(peer.name, path)
       this.log.push(`${peer.name} changes the mode of ${path}`)
     } catch {
       // It went in the meantime.

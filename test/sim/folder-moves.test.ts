@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { SimWorld } from '../harness/sim-world.js'
 import { twoFolders } from '../harness/two-folders.js'
 import type { TwoFolders } from '../harness/two-folders.js'
 
@@ -24,6 +25,18 @@ describe('what takes the place of a file', () => {
     })
     expect(folders.files()).toEqual([['x.md', `${OTHER}delta\n`]])
     expect(folders.a.peer.live.tree.at('x.md')?.node).toBe(node)
+  })
+
+  it('[SYNC39] so it does when the news of both places come late and one by one', async () => {
+    for (let seed = 1; seed <= 12; seed++) {
+      using folders = await twoFolders({ 'x.md': LINES, 'y.md': OTHER }, { world: new SimWorld({ seed, realCrypto: false }), b: { watcher: { delayMs: 400 } } })
+      const node = folders.b.peer.live.tree.at('y.md')?.node
+      folders.b.user.move('y.md', 'x.md')
+      await folders.world.pass(1_000)
+      await folders.settled()
+      expect(folders.files()).toEqual([['x.md', OTHER]])
+      expect(folders.a.peer.live.tree.at('x.md')?.node).toBe(node)
+    }
   })
 
   it('[SYNC39] what a peer wrote into the file that another was moved over is kept beside it', async () => {

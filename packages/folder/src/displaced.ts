@@ -11,6 +11,8 @@ export interface Displaced {
   readonly rows: readonly FileRow[]
   /** What known files took: where they went. */
   readonly taken: ReadonlyMap<RelPath, DiskFact>
+  /** Where those were. */
+  readonly left: readonly RelPath[]
   /** Where what is in such a place is still being written. */
   readonly unsure: readonly RelPath[]
 }
@@ -23,6 +25,7 @@ export interface Displaced {
 export async function findDisplaced(context: FolderContext, due: readonly RelPath[]): Promise<Displaced> {
   const rows = new Map<RelPath, FileRow>()
   const taken = new Map<RelPath, DiskFact>()
+  const left: RelPath[] = []
   const unsure: RelPath[] = []
   for (const path of context.index.files === 0 ? [] : due) {
     const fact = lookOnce(context, path)
@@ -32,6 +35,7 @@ export async function findDisplaced(context: FolderContext, due: readonly RelPat
     if (row?.type === 'file' && !(await isEdit(context, row, await textOf(context, owner)))) {
       rows.set(path, row)
       taken.set(path, fact)
+      left.push(owner.path)
     }
     // What the owner's own place holds now: another known file, which is looked at in its turn, or a new one.
     const there = lookOnce(context, owner.path)
@@ -40,7 +44,7 @@ export async function findDisplaced(context: FolderContext, due: readonly RelPat
     if (text === undefined) unsure.push(owner.path)
     else if (!(await isEdit(context, owner, text.text))) rows.set(owner.path, owner)
   }
-  return { rows: [...rows.values()], taken, unsure }
+  return { rows: [...rows.values()], taken, left, unsure }
 }
 
 /** Undefined while the file is being written; without a text where it is none. */

@@ -19,7 +19,7 @@ const WHOLE_DELETION_MS = 2_000
 const UNREADABLE_RETRY_MS = 1_000
 /** A new file that is being written is looked at again after this time. */
 const UNREAD_RETRY_MS = 50
-const NOTHING_DISPLACED: Displaced = { rows: [], taken: new Map(), unsure: [] }
+const NOTHING_DISPLACED: Displaced = { rows: [], taken: new Map(), left: [], unsure: [] }
 
 /** What became of the files that are no longer where they were. */
 export interface GoneVerdict {
@@ -55,9 +55,11 @@ export class GoneFiles {
 
   async #judge(due: readonly RelPath[]): Promise<GoneVerdict> {
     const paths = new Set([...due, ...this.#context.dirty.waitingPaths()])
-    const gone = this.#findGone(paths, due)
     const { unsettled, workspace } = this.#context
-    const displaced = workspace.rights === 'write' ? await findDisplaced(this.#context, due) : NOTHING_DISPLACED
+    const absent = this.#findGone(paths, due)
+    // What is gone may be in the place of a file that is marked, and looked at later.
+    const displaced = workspace.rights === 'write' ? await findDisplaced(this.#context, absent.size > 0 ? [...paths] : due) : NOTHING_DISPLACED
+    const gone = displaced.left.length === 0 ? absent : this.#findGone(paths, [...due, ...displaced.left])
     const isNothing = gone.size + unsettled.size + displaced.rows.length + displaced.unsure.length === 0
     if (isNothing) return { hold: new Set(), retryAfterMs: undefined }
     const fresh = this.#findFresh(paths)
