@@ -4,7 +4,7 @@ export interface Clock {
   now(): number
   /** Milliseconds that only ever grow: for deadlines and back-off. */
   monotonic(): number
-  /** Calls `run` once after `ms` milliseconds; the returned function cancels it. */
+  /** Calls `run` once after `ms` milliseconds, a time that is over at once; the returned function cancels it. */
   after(ms: number, run: () => void): () => void
   /** Calls `run` once, as soon as what runs now is done: `after` takes a millisecond or more even for none. */
   soon(run: () => void): () => void
@@ -14,7 +14,7 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(ms, run) {
-    const timer = setTimeout(run, ms)
+    const timer = setTimeout(run, Math.max(0, ms))
     return () => clearTimeout(timer)
   },
   soon(run) {
