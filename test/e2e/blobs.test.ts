@@ -42,7 +42,7 @@ describe('pictures and large files between real processes', () => {
     expect(crowd.leftovers()).toEqual([])
   })
 
-  it('[BLOB41] killed at twenty moments, a fetch goes on where it was, and fetches less than a chunk twice for each', { timeout: 240_000 }, async () => {
+  it('[BLOB41] killed at twenty moments, a fetch goes on where it was, and fetches less than the largest chunk twice for each', { timeout: 240_000 }, async () => {
     await using crowd = await Crowd.make(2, 'chain')
     const random = new SeededRandom(SEED)
     const [source, target] = [crowd.peer(0), crowd.peer(1)]

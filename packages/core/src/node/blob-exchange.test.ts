@@ -167,6 +167,29 @@ describe('blobs over real connections', () => {
     expect([...a.refused, ...b.refused, ...c.refused]).toEqual([])
   })
 
+  it('[BLOB56] come from the others when one source lies, one falls silent and one vanishes in the middle', async () => {
+    const bytes = content(20, 6_000_000)
+    const natures: Readonly<Record<string, (peer: Peer, list: ChunkList, index: number) => Promise<Uint8Array | undefined>>> = {
+      liar: (_, list, index) => Promise.resolve(crypto.randomBytes(list.sizeOf(index) + 48)),
+      silent: () => new Promise(() => undefined),
+      vanishing: (peer) => peer.transport.stop().then(() => undefined)
+    }
+    const honest = await start([], { limits: { upBytesPerSecond: 2_000_000 } })
+    const named = await honest.add(bytes)
+    const asked = new Set<string>()
+    const sources = [honest]
+    for (const [name, read] of Object.entries(natures)) {
+      const peer = await start()
+      peer.driver.use({ ...placeOfFiles(crypto, keys, peer.files), read: (list, index) => (asked.add(name), read(peer, list, index)) })
+      await peer.add(bytes)
+      sources.push(peer)
+    }
+    const c = await start(sources)
+    expect(equalBytes((await c.fetch(named)) ?? new Uint8Array(), bytes)).toBe(true)
+    expect([...asked].sort()).toEqual(['liar', 'silent', 'vanishing'])
+    expect([...new Set(c.refused)]).toEqual(['the peer sent a chunk that is not the one asked for'])
+  })
+
   it('[BLOB2] are held by one that cannot read, and come from there when the author is gone', async () => {
     const bytes = content(3, 2_000_000)
     const path = directory()
