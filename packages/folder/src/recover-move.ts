@@ -2,7 +2,7 @@ import { MAX_TEXT_BYTES, checkPath } from '@collab/core'
 import { lookAt, lookAtPath } from './disk-fact.js'
 import { openAnchor } from './anchor.js'
 import type { RelPath } from './rel-path.js'
-import { bringBack, dropSecondName, putAside } from './second-names.js'
+import { bringBack, dropSecondName, isElsewhere, putAside } from './second-names.js'
 import { sameContentState } from './signature.js'
 import type { Signature } from './signature.js'
 import { readEntry } from './stable-read.js'
@@ -52,7 +52,8 @@ function settleUntaken(context: DiskContext, id: string, note: TrashNote): boole
   if (to === undefined || old.kind !== 'file' || old.signature.ino !== note.seen.ino) return false
   if (dropSecondName(context, from, to)) return false
   if (note.links === undefined) return false
-  if (old.links > note.links) {
+  // Not by the count alone: a backup outside of the folder may be what has the other name.
+  if (old.links > note.links && isElsewhere(context, old.signature.ino, from)) {
     putAside(context, id, from)
     context.trash.drop(id)
     return false
@@ -69,7 +70,7 @@ function hasNewName(context: DiskContext, id: string, note: TrashNote): boolean 
   const aside = lookAt(trash.entry(id))
   const to = targetOf(note)
   if (aside.kind !== 'file' || to === undefined) return false
-  return isThere(context, to, aside.signature) || (note.links !== undefined && aside.links > note.links)
+  return isThere(context, to, aside.signature) || (note.links !== undefined && aside.links > note.links && isElsewhere(context, aside.signature.ino, note.path as RelPath))
 }
 
 /** Whether a program has saved the file under its new name, as a new file. */

@@ -1,8 +1,9 @@
-import { renameSync, unlinkSync } from 'node:fs'
+import { lstatSync, readdirSync, renameSync, unlinkSync } from 'node:fs'
 import { makeAnchor, openAnchor, parentFact } from './anchor.js'
 import { lookAt } from './disk-fact.js'
 import { moveBack } from './durable.js'
 import type { RelPath } from './rel-path.js'
+import { CONTROL_DIRECTORY } from './rel-path.js'
 import type { DiskFact } from './signature.js'
 import type { DiskContext } from './write.js'
 
@@ -41,4 +42,23 @@ export function dropSecondName(context: DiskContext, first: RelPath, second: Rel
   using parent = openAnchor(context.root, names.slice(0, -1))
   unlinkSync(parent.entry(names.at(-1) ?? ''))
   return true
+}
+
+/** Whether a file of this inode is anywhere in the folder but at `except`. Looks at all of it; what cannot be read has none. */
+export function isElsewhere({ root, spelling }: DiskContext, ino: bigint, except: RelPath): boolean {
+  const old = spelling.names(except).join('/')
+  const isBelow = (names: readonly string[]): boolean => {
+    try {
+      using directory = openAnchor(root, names)
+      return readdirSync(directory.at, { withFileTypes: true }).some((entry) => {
+        if (names.length === 0 && entry.name === CONTROL_DIRECTORY) return false
+        const path = [...names, entry.name]
+        if (entry.isDirectory()) return isBelow(path)
+        return path.join('/') !== old && lstatSync(directory.entry(entry.name), { bigint: true }).ino === ino
+      })
+    } catch {
+      return false
+    }
+  }
+  return isBelow([])
 }

@@ -23,7 +23,7 @@ export interface TrashNote {
   readonly why: 'replaced' | 'removed' | 'moved'
   /** Where a moved file goes. */
   readonly to?: string
-  /** How many names a moved file had: one more, and it has the new name, wherever that is by now. */
+  /** How many names a moved file had: one more, and it may have the new name, wherever that is by now. */
   readonly links?: number
   /** Of a replaced file: the temporary name of what was to take its place. */
   readonly temp?: string
