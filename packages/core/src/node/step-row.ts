@@ -1,6 +1,7 @@
 import { CborFields, decodeCbor, encodeCbor } from '../base/cbor.js'
 import { idBytes, parseAuthorId, parseDocId, parseEntryHash } from '../base/ids.js'
 import type { AuthorId, DocId, EntryHash } from '../base/ids.js'
+import { compareText } from '../doc/tree-node.js'
 
 /** Structs that a step brings into a document: clocks `from` (inclusive) to `to` (exclusive) of one client. */
 export interface ClientRange {
@@ -58,9 +59,9 @@ export function decodeStep(row: Uint8Array): StepRow {
   }
 }
 
-/** Causes before effects, and the same on every peer. */
+/** Causes before effects, and the same on every peer: also for one change that came by several ways. */
 export function canonicalOrder(a: StepRow, b: StepRow): number {
-  return a.weight - b.weight || (a.entry < b.entry ? -1 : a.entry > b.entry ? 1 : a.index - b.index) || a.via.length - b.via.length
+  return a.weight - b.weight || compareText(a.entry, b.entry) || a.index - b.index || a.via.length - b.via.length || compareText(a.via.join(), b.via.join())
 }
 
 /** What is kept of a document beside its steps. */
