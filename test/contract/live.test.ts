@@ -1,5 +1,5 @@
-import { encodeLink, joinWorkspace, keysFromWriteKey, nodeCrypto, shareAs } from '@collab/core'
-import type { JoinOptions, OpenDocument, Workspace } from '@collab/core'
+import { encodeLink, joinWorkspace, keysFromWriteKey, nodeCrypto, parseBlobId, shareAs } from '@collab/core'
+import type { JoinOptions, OpenDocument, TreeEntry, Workspace } from '@collab/core'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -104,6 +104,30 @@ describe('a live document', () => {
     await a.flush({ to: 'one-peer' })
     expect((await bob.readText(content.doc)).text).toBe('# the plan\nby Bob\n')
     await expect(ann.openText('notes')).rejects.toMatchObject({ name: 'NotTextError' })
+  })
+
+  it('[EMB74] ends with an event when a peer makes something else of the text, with all that was typed in one file on both', async () => {
+    const ann = await member()
+    const bob = await member({ peers: ann.status().listening })
+    // What follows the first edit is not saved before the document ends.
+    const a = await ann.openText('plan.md', { coalesceMs: 600_000 })
+    const ended = new Promise<Error>((resolve) => a.on('error', resolve))
+    a.doc.getText('content').insert(0, 'the plan\n')
+    await a.flush({ to: 'one-peer' })
+    const entry = bob.tree.at('plan.md')
+    if (entry?.content?.kind !== 'text') throw new Error('not there')
+    a.doc.getText('content').insert(0, 'typed\n')
+    await bob.edit([{ type: 'set-blob', node: entry.node, base: entry.content, content: { blob: parseBlobId(nodeCrypto.randomBytes(32)), size: 5 } }])
+    expect((await ended).name).toBe('ReplacedDocumentError')
+    const copies = (workspace: Workspace): readonly TreeEntry[] => [...workspace.tree.entries()].filter(({ path }) => path.startsWith('plan (conflict, '))
+    for (const workspace of [ann, bob]) {
+      while (copies(workspace).length === 0) await new Promise<void>((resolve) => workspace.on('tree', () => resolve()))
+      expect(workspace.tree.files).toBe(2)
+      const [copy] = copies(workspace)
+      if (copy?.content?.kind !== 'text') throw new Error('no text')
+      expect((await workspace.readText(copy.content.doc)).text).toBe('typed\nthe plan\n')
+    }
+    expect(copies(ann).map(({ node }) => node)).toEqual(copies(bob).map(({ node }) => node))
   })
 
   it('[EMB47] is made only when everybody connected has none, if asked so', async () => {

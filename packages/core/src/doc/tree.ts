@@ -204,6 +204,12 @@ export class Tree {
     return this.#state.nodesOf(doc).some((node) => node.retired?.has(doc) === true)
   }
 
+  /** Whether this text was retired, and no file has it any more. */
+  isReplaced(doc: DocId): boolean {
+    const holds = ({ content }: TreeNode): boolean => content.values.some(({ value }) => value.kind === 'text' && value.doc === doc)
+    return this.isRetired(doc) && !this.#state.nodesOf(doc).some(holds)
+  }
+
   /** The path at which a node was made. */
   began(node: NodeId): string | undefined {
     return this.#state.find(node)?.created?.path

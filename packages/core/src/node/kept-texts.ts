@@ -1,6 +1,6 @@
 import { utf8 } from '../base/bytes.js'
 import type { Crypto } from '../base/crypto.js'
-import type { AuthorId, EntryHash, OpId } from '../base/ids.js'
+import type { AuthorId, DocId, EntryHash, OpId } from '../base/ids.js'
 import { conflictName } from '../doc/conflict-name.js'
 import { documentId, fileId } from '../doc/node-id.js'
 import type { Retired, Tree } from '../doc/tree.js'
@@ -14,6 +14,8 @@ export interface KeptTextsInit {
   readonly applier: Applier
   readonly batch: Batch
   readonly entryOf: (op: OpId) => Promise<EntryHash | undefined>
+  /** Whether somebody here may be typing in it: what has no end yet would be kept again and again. */
+  readonly isOpen: (doc: DocId) => boolean
 }
 
 /**
@@ -24,6 +26,7 @@ export async function keptTexts(init: KeptTextsInit): Promise<readonly (readonly
   const { crypto, applier, batch } = init
   const units: (readonly Change[])[] = []
   for (const retired of applier.tree.retired()) {
+    if (init.isOpen(retired.doc)) continue
     const author = await unseenAuthor(init, retired)
     if (author === undefined) continue
     const { text } = await applier.documents.text(batch, retired.doc)

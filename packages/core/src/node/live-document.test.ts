@@ -2,12 +2,13 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { systemClock } from '../base/clock.js'
+import { parseBlobId } from '../base/ids.js'
 import type { DocId } from '../base/ids.js'
 import { appDocumentId } from '../doc/node-id.js'
 import { anyEdit, makeEdit, stateOf, type AnyEdit } from '../doc/test-any-doc.js'
 import type { Entry } from '../log/entry.js'
 import { LiveDocument } from './live-document.js'
-import { crypto, TestReplica } from './test-replicas.js'
+import { crypto, deliver, TestReplica } from './test-replicas.js'
 
 const NAME = 'board'
 const BOARD = appDocumentId(crypto, NAME)
@@ -351,5 +352,51 @@ describe('live documents', () => {
     expect(errors).toMatchObject([{ name: 'MergedDocumentError' }])
     const [shown] = (await ann.show()).filter((line) => line.startsWith('file a.md'))
     expect(shown?.match(/typed|from Ann|from Bob/g)?.toSorted()).toEqual(['from Ann', 'from Bob', 'typed', 'typed'])
+  })
+
+  it('[EMB74] save what was typed, and end with an event, when something that is not text took the text\'s place; it all is kept in one file', async () => {
+    const bob = await TestReplica.open()
+    const [made] = (await bob.replica.edit([{ type: 'create-file', path: 'a.md', text: 'start\n', executable: false }])).results
+    if (made?.doc === undefined || made.node === undefined) throw new Error('no file')
+    const { doc, node } = made
+    const errors: Error[] = []
+    const writers = await Promise.all([0, 1].map(async () => {
+      const test = await TestReplica.open()
+      await deliver(test, await bob.entries())
+      const live = liveOn(test, doc, undefined, new Y.Doc(), () => undefined)
+      live.on('error', (error) => errors.push(error))
+      await live.open()
+      return { test, live }
+    }))
+    // Long apart, and something is not saved yet.
+    for (const [at, { live }] of writers.entries()) {
+      for (let round = 0; round < 3; round++) {
+        live.y.getText('content').insert(0, `${at}-${round}\n`)
+        if (round < 2) await live.save()
+      }
+    }
+    await bob.replica.edit([{ type: 'set-blob', node, base: { kind: 'text', doc }, content: { blob: parseBlobId(crypto.randomBytes(32)), size: 5 } }])
+    const tests = [bob, ...writers.map(({ test }) => test)]
+    for (const { test, live } of writers) {
+      await deliver(test, await bob.entries())
+      // Whoever still types has not written everything yet.
+      expect(await test.replica.mergeCollisions()).toBeUndefined()
+      await live.pull()
+      live.y.getText('content').insert(0, 'after the end\n')
+      await expect(live.save()).rejects.toMatchObject({ name: 'NotSavedError' })
+    }
+    expect(errors).toMatchObject([{ name: 'ReplacedDocumentError' }, { name: 'ReplacedDocumentError' }])
+    await expect(liveOn(bob, doc, undefined, new Y.Doc(), () => undefined).open()).rejects.toMatchObject({ name: 'ReplacedDocumentError' })
+    const everything = (await Promise.all(tests.map(async (test) => await test.entries()))).flat()
+    for (const test of tests) await deliver(test, everything)
+    for (const test of tests) await test.replica.mergeCollisions()
+    const kept = (await Promise.all(tests.map(async (test) => await test.entries()))).flat()
+    for (const test of tests) await deliver(test, kept)
+    for (const test of tests) expect(await test.replica.mergeCollisions()).toBeUndefined()
+    const [lines, ...others] = await Promise.all(tests.map(async (test) => await test.show()))
+    for (const other of others) expect(other).toEqual(lines)
+    expect(lines).toHaveLength(2)
+    const copy = lines?.find((line) => line.startsWith('file a (conflict, '))
+    expect(copy?.match(/\d-\d|start|after/g)?.toSorted()).toEqual(['0-0', '0-1', '0-2', '1-0', '1-1', '1-2', 'start'])
   })
 })

@@ -128,7 +128,10 @@ export class LiveDocument implements LiveSource {
       if (this.#init.undo === true) this.#undo = await this.#loadUndo()
       // Who keeps deleted content wants all of it.
       const isMerged = this.y.gc && this.#undo?.needsContent !== true
-      this.#begin(await (isMerged ? replica.merged(this.doc) : replica.updatesFrom(this.doc, 0)))
+      const held = await (isMerged ? replica.merged(this.doc) : replica.updatesFrom(this.doc, 0))
+      const end = this.#replaced()
+      if (end !== undefined) throw end
+      this.#begin(held)
     } catch (error) {
       attached.delete(this.y)
       throw error
@@ -208,16 +211,27 @@ export class LiveDocument implements LiveSource {
   async pull(): Promise<void> {
     if (this.#state !== 'open') return
     try {
+      const replaced = this.#replaced()
+      if (replaced !== undefined) return await this.#finish(replaced)
       const news = await this.#init.replica.updatesFrom(this.doc, this.#position)
       if (this.#state !== 'open') return
       const end = endOf(news)
       if (end === undefined) return this.#apply(news)
-      // What was typed until now still belongs to this document.
-      if (!this.isSaved) await this.#save()
-      this.#fail(end)
+      await this.#finish(end)
     } catch (error) {
       this.#fail(error)
     }
+  }
+
+  /** What was typed until now still belongs to this document. */
+  async #finish(end: Error): Promise<void> {
+    while (this.#state === 'open' && !this.isSaved) await this.#save()
+    this.#fail(end)
+  }
+
+  #replaced(): Error | undefined {
+    if (!this.#init.replica.applier.tree.isReplaced(this.doc)) return undefined
+    return new CollabError('ReplacedDocumentError', 'something that is not text took the place of this text; what was typed is kept in a file beside it')
   }
 
   async #loadUndo(): Promise<UndoKeeper> {

@@ -296,7 +296,7 @@ export class LiveWorkspace implements Workspace {
     const outcome = await this.#init.replica.receive(entries)
     this.#tell(outcome)
     if (this.rights === 'blind') for (const { header } of outcome.staged.accepted) for (const blob of header.blobs) this.#init.blobs.want(blob)
-    if (outcome.nodes.length > 0 || [...outcome.docs].some((doc) => this.#init.replica.applier.tree.isRetired(doc))) this.#mergeWhenQuiet()
+    if (outcome.nodes.length > 0) this.#mergeWhenQuiet()
     return outcome
   }
 
@@ -307,12 +307,15 @@ export class LiveWorkspace implements Workspace {
 
   #mergeWhenQuiet(): void {
     this.#cancelMerge?.()
-    if (this.rights === 'write') this.#cancelMerge = this.#init.clock.after(MERGE_AFTER_QUIET_MS, () => this.#merge())
+    if (this.rights === 'write' && this.#state === 'started') this.#cancelMerge = this.#init.clock.after(MERGE_AFTER_QUIET_MS, () => this.#merge())
   }
 
   #merge(): void {
     this.#cancelMerge?.()
     if (this.rights !== 'write' || this.#state !== 'started') return
+    const { live, applier } = this.#init.replica
+    // Their last edits are on the way into the texts that are to be kept.
+    if ([...live].some(({ doc }) => applier.tree.isReplaced(doc))) return this.#mergeWhenQuiet()
     const publish = (merges: Outcome | undefined): void => {
       if (merges !== undefined) this.#publish(merges)
     }
@@ -328,7 +331,9 @@ export class LiveWorkspace implements Workspace {
     const { events } = this.#init
     if (outcome.nodes.length > 0) events.emit('tree', { nodes: outcome.nodes })
     if (outcome.texts.length > 0) events.emit('text', { files: outcome.texts })
-    if (outcome.docs.size > 0) this.#documents.pull()
+    // A text may have become something else.
+    if (outcome.docs.size > 0 || outcome.nodes.length > 0) this.#documents.pull()
+    if ([...outcome.docs].some((doc) => this.#init.replica.applier.tree.isRetired(doc))) this.#mergeWhenQuiet()
     for (const { entry, author, reason } of outcome.voids) {
       const message = `a change of author ${shortId(author)} (entry ${shortId(entry)}) is void: ${reason}`
       events.emit('warning', { code: 'void-change', message })

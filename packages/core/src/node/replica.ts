@@ -169,7 +169,8 @@ export class Replica {
         units.push(...splitContents(this.#init.crypto, split))
       }
       const entryOf = (op: OpId): Promise<EntryHash | undefined> => this.#entryOf(op)
-      units.push(...(await keptTexts({ crypto: this.#init.crypto, applier: this.applier, batch, entryOf })))
+      const isOpen = (doc: DocId): boolean => [...this.live].some((source) => source.doc === doc)
+      units.push(...(await keptTexts({ crypto: this.#init.crypto, applier: this.applier, batch, entryOf, isOpen })))
       return units.length === 0 ? undefined : await this.#append(batch, await this.#sealAll(units))
     })
   }
