@@ -50,16 +50,18 @@ export function decodeRanges(bytes: Uint8Array): readonly DeleteRange[] {
 
 /** What of the units that `item` deleted came back as others. */
 export function redoneOf({ store }: Y.Doc, item: StackItem): readonly Redone[] {
+  return rangesOf(item.deletions).flatMap((range) => redoneIn(store, range))
+}
+
+function redoneIn(store: Y.Doc['store'], { client, from, length }: DeleteRange): readonly Redone[] {
   const found: Redone[] = []
-  for (const { client, from, length } of rangesOf(item.deletions)) {
-    for (let clock = from; clock < from + length; ) {
-      const struct = Y.getItem(store, Y.createID(client, clock))
-      const offset = clock - struct.id.clock
-      const part = Math.min(struct.length - offset, from + length - clock)
-      const redone = struct instanceof Y.Item ? struct.redone : null
-      if (redone !== null) found.push({ from: { client, clock }, length: part, to: { client: redone.client, clock: redone.clock + offset } })
-      clock += part
-    }
+  for (let clock = from; clock < from + length; ) {
+    const struct = Y.getItem(store, Y.createID(client, clock))
+    const offset = clock - struct.id.clock
+    const part = Math.min(struct.length - offset, from + length - clock)
+    const redone = struct instanceof Y.Item ? struct.redone : null
+    if (redone !== null) found.push({ from: { client, clock }, length: part, to: { client: redone.client, clock: redone.clock + offset } })
+    clock += part
   }
   return found
 }
@@ -77,6 +79,39 @@ export function keepForUndo(transaction: Y.Transaction, steps: readonly UndoStep
     })
   }
   for (const { deletions, insertions } of steps) Y.iterateDeletedStructs(transaction, deleteSet(held(store, [...deletions, ...insertions])), keep)
+}
+
+/**
+ * Inside of the transaction in which one of `items` is taken back, before it is: what their units came back as begins and ends
+ * with an item. Yjs takes back all of the item in which it finds such units, and the item may hold text of others: what comes
+ * back side by side is joined.
+ */
+export function splitRedone(transaction: Y.Transaction, items: readonly StackItem[]): void {
+  const { store } = transaction.doc
+  const cuts: DeleteRange[] = []
+  for (const { insertions } of items) {
+    for (const range of held(store, rangesOf(insertions))) {
+      // What is added meanwhile is followed as well: units come back more than once.
+      const ranges = [range]
+      for (const next of ranges) ranges.push(...held(store, redoneIn(store, next).map(({ to, length }) => ({ client: to.client, from: to.clock, length }))))
+      cuts.push(...ranges.slice(1))
+    }
+  }
+  for (const cut of cuts) Y.iterateDeletedStructs(transaction, deleteSet([cut]), () => undefined)
+}
+
+/**
+ * Units come back in the order in which they came: where one comes back depends on which others did already. Clients stand in a
+ * document in the order in which they came into it, and each start of a program is a client; in `items` they stand in any.
+ */
+export function sortByAge({ store }: Y.Doc, items: readonly StackItem[]): void {
+  const ages = new Map([...store.clients.keys()].map((client, index) => [client, index]))
+  for (const { deletions } of items) {
+    if (deletions.clients.size < 2) continue
+    const sorted = [...deletions.clients].toSorted(([a], [b]) => (ages.get(a) ?? 0) - (ages.get(b) ?? 0))
+    deletions.clients.clear()
+    for (const [client, ranges] of sorted) deletions.clients.set(client, ranges)
+  }
 }
 
 /** With all that it is in. */

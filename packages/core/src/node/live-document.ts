@@ -90,6 +90,8 @@ export class LiveDocument implements LiveSource {
   #error: Error | undefined
   #undo: UndoKeeper | undefined
   #untrack: (() => void) | undefined
+  /** What can be undone changed, without an edit. */
+  #isUndoUnsaved = false
 
   constructor(init: LiveDocumentInit) {
     this.#init = init
@@ -143,7 +145,7 @@ export class LiveDocument implements LiveSource {
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
     this.#checkNotFailed()
-    if (this.isSaved || this.#state !== 'open') return
+    if ((this.isSaved && !this.#isUndoUnsaved) || this.#state !== 'open') return
     await this.#save()
     // What was taken before may have failed meanwhile.
     this.#checkNotFailed()
@@ -174,6 +176,7 @@ export class LiveDocument implements LiveSource {
   }
 
   rows(): readonly KvOp[] {
+    this.#isUndoUnsaved = false
     return this.#undo?.changes() ?? []
   }
 
@@ -181,7 +184,11 @@ export class LiveDocument implements LiveSource {
   trackUndo(manager: Y.UndoManager): void {
     if (this.#undo === undefined || manager.doc !== this.y) throw new TypeError('for the undo manager of this Y.Doc, opened with `undo`')
     this.#untrack?.()
-    this.#untrack = this.#undo.track(manager, () => this.#schedule())
+    this.#untrack = this.#undo.track(manager, () => {
+      if (!this.#init.mayWrite) return
+      this.#isUndoUnsaved = true
+      this.#schedule()
+    })
   }
 
   changeAuthor(author: AuthorId): void {

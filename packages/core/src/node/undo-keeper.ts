@@ -4,7 +4,7 @@ import { equalBytes } from '../base/bytes.js'
 import type { DocId } from '../base/ids.js'
 import type { KvOp } from '../base/kv.js'
 import { sortableNumber } from '../base/kv.js'
-import { decodeRanges, encodeRanges, keepForUndo, redoneOf, stackItemOf, stepOf } from '../doc/undo-stack.js'
+import { decodeRanges, encodeRanges, keepForUndo, redoneOf, sortByAge, splitRedone, stackItemOf, stepOf } from '../doc/undo-stack.js'
 import type { Redone, UndoStep } from '../doc/undo-stack.js'
 import type { Batch } from './batch.js'
 
@@ -70,9 +70,25 @@ export class UndoKeeper {
     const popped = ({ stackItem }: { stackItem: StackItem }): void => {
       this.#redone = [...this.#redone, ...redoneOf(manager.doc, stackItem)].slice(-MAX_REDONE)
     }
+    const isPop = ({ origin }: Y.Transaction): boolean => origin === manager && (manager.undoing || manager.redoing)
+    const begins = (transaction: Y.Transaction): void => {
+      if (!isPop(transaction)) return
+      const stack = manager.undoing ? manager.undoStack : manager.redoStack
+      splitRedone(transaction, stack)
+      sortByAge(manager.doc, stack)
+    }
+    // Steps that have no effect any more are gone after it, without an edit.
+    const ended = (transaction: Y.Transaction): void => {
+      if (isPop(transaction)) changed()
+    }
+    const { doc } = manager
+    doc.on('beforeTransaction', begins)
+    doc.on('afterTransaction', ended)
     manager.on('stack-item-popped', popped)
     manager.on('stack-cleared', changed)
     return () => {
+      doc.off('beforeTransaction', begins)
+      doc.off('afterTransaction', ended)
       manager.off('stack-item-popped', popped)
       manager.off('stack-cleared', changed)
     }
