@@ -137,7 +137,7 @@ describe('undo', () => {
     expect(undone).toBeGreaterThan(50)
   })
 
-  it('[EMB74] takes back the units of a step and no others, though they came back beside others', async () => {
+  it('[EMB77] takes back the units of a step and no others, though they came back beside others', async () => {
     const user = await User.begin()
     const text = user.y.getText('t')
     text.insert(0, 'mine')
