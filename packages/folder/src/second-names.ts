@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, renameSync, unlinkSync } from 'node:fs'
+import { readdirSync, renameSync, unlinkSync } from 'node:fs'
 import { makeAnchor, openAnchor, parentFact } from './anchor.js'
 import { lookAt } from './disk-fact.js'
 import { moveBack } from './durable.js'
@@ -50,11 +50,11 @@ export function isElsewhere({ root, spelling }: DiskContext, ino: bigint, except
   const isBelow = (names: readonly string[]): boolean => {
     try {
       using directory = openAnchor(root, names)
-      return readdirSync(directory.at, { withFileTypes: true }).some((entry) => {
-        if (names.length === 0 && entry.name === CONTROL_DIRECTORY) return false
-        const path = [...names, entry.name]
-        if (entry.isDirectory()) return isBelow(path)
-        return path.join('/') !== old && lstatSync(directory.entry(entry.name), { bigint: true }).ino === ino
+      return readdirSync(directory.at).some((name) => {
+        if (names.length === 0 && name === CONTROL_DIRECTORY) return false
+        const path = [...names, name]
+        const fact = lookAt(directory.entry(name))
+        return fact.kind === 'directory' ? isBelow(path) : fact.kind === 'file' && fact.signature.ino === ino && path.join('/') !== old
       })
     } catch {
       return false
