@@ -6,7 +6,7 @@ import { eventually } from '../harness/eventually.js'
 import { insertLine } from '../harness/lines.js'
 import { SeededRandom } from '../harness/random.js'
 import { importInto, sampleRealFiles } from '../harness/real-input.js'
-import { TcpTap } from '../harness/tcp-tap.js'
+import { TcpWire } from '../harness/tcp-wire.js'
 import { readTree } from '../harness/tree.js'
 import type { Tree } from '../harness/tree.js'
 
@@ -16,8 +16,8 @@ describe('a blind peer', () => {
     const member = crowd.peer(0)
     const holder = await crowd.add({ name: 'holder', command: 'hold' })
     await holder.start()
-    await using tap = await TcpTap.to(holder.port)
-    await member.start([], ['--peer', `/ip4/127.0.0.1/tcp/${tap.port}`])
+    await using tap = await TcpWire.to(holder.port, { keeps: true })
+    await member.start([], ['--peer', tap.address])
     await eventually('they meet', async () => (await member.status())?.workspace.peers.some(({ synced }) => synced))
     // What protocols and tables are called is no secret.
     const common = Buffer.concat([bytesBelow(holder.home), tap.bytes])
@@ -37,7 +37,7 @@ describe('a blind peer', () => {
 
     rmSync(member.folder, { recursive: true })
     rmSync(member.home, { recursive: true })
-    await member.start([], ['--peer', `/ip4/127.0.0.1/tcp/${tap.port}`])
+    await member.start([], ['--peer', tap.address])
     await eventually('the member has all again', () => sameTree(want, readTree(member.folder)), { otherwise: () => crowd.describe() })
     await member.stop()
     await holder.stop()

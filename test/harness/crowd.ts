@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { eventually } from './eventually.js'
 import { CliProcess } from './cli-process.js'
-import { CuttableWire } from './cuttable-wire.js'
+import { TcpWire } from './tcp-wire.js'
 import { FolderPeer, freePort } from './folder-peer.js'
 import { TreeReader, differences } from './tree.js'
 import type { Tree } from './tree.js'
@@ -20,10 +20,10 @@ export class Crowd implements AsyncDisposable {
   readonly #extra: FolderPeer[] = []
   #dials: ReadonlyMap<FolderPeer, readonly FolderPeer[]>
   /** Who dials whom over which wire; none where they dial each other directly. */
-  readonly #wires: ReadonlyMap<FolderPeer, ReadonlyMap<FolderPeer, CuttableWire>>
+  readonly #wires: ReadonlyMap<FolderPeer, ReadonlyMap<FolderPeer, TcpWire>>
   #keep = false
 
-  private constructor(directory: string, links: Crowd['links'], peers: readonly FolderPeer[], topology: Topology, wires: ReadonlyMap<FolderPeer, ReadonlyMap<FolderPeer, CuttableWire>>) {
+  private constructor(directory: string, links: Crowd['links'], peers: readonly FolderPeer[], topology: Topology, wires: ReadonlyMap<FolderPeer, ReadonlyMap<FolderPeer, TcpWire>>) {
     this.#wires = wires
     this.directory = directory
     this.links = links
@@ -170,11 +170,11 @@ function isTrouble(event: { readonly type: string }): boolean {
   return type === 'guard' || (type === 'warning' && !['dial-failed', 'not-admitted', 'guessable-name', 'store-missing', 'folder-copied'].includes(String(code)))
 }
 
-async function wiresBetween(peers: readonly FolderPeer[]): Promise<ReadonlyMap<FolderPeer, ReadonlyMap<FolderPeer, CuttableWire>>> {
-  const all = new Map<FolderPeer, Map<FolderPeer, CuttableWire>>()
+async function wiresBetween(peers: readonly FolderPeer[]): Promise<ReadonlyMap<FolderPeer, ReadonlyMap<FolderPeer, TcpWire>>> {
+  const all = new Map<FolderPeer, Map<FolderPeer, TcpWire>>()
   for (const from of peers) {
-    const wires = new Map<FolderPeer, CuttableWire>()
-    for (const to of peers) if (to !== from) wires.set(to, await CuttableWire.to(to.port))
+    const wires = new Map<FolderPeer, TcpWire>()
+    for (const to of peers) if (to !== from) wires.set(to, await TcpWire.to(to.port))
     all.set(from, wires)
   }
   return all

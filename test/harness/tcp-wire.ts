@@ -1,18 +1,21 @@
 import { connect, createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 
-/** A wire to a port of this machine that can be cut, and mended. */
-export class CuttableWire implements AsyncDisposable {
+/** A wire to a port of this machine that can be cut and mended, and that keeps what goes over it when asked to. */
+export class TcpWire implements AsyncDisposable {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
+  readonly #parts: Buffer[] = []
+  readonly #keeps: boolean
   #isCut = false
 
-  private constructor(target: number) {
+  private constructor(target: number, keeps: boolean) {
+    this.#keeps = keeps
     this.#server = createServer((inbound) => (this.#isCut ? inbound.destroy() : this.#join(inbound, connect(target, '127.0.0.1'))))
   }
 
-  static async to(port: number): Promise<CuttableWire> {
-    const wire = new CuttableWire(port)
+  static async to(port: number, { keeps = false } = {}): Promise<TcpWire> {
+    const wire = new TcpWire(port, keeps)
     await new Promise<void>((resolve) => wire.#server.listen(0, '127.0.0.1', resolve))
     return wire
   }
@@ -20,6 +23,11 @@ export class CuttableWire implements AsyncDisposable {
   /** Dialable by any peer. */
   get address(): string {
     return `/ip4/127.0.0.1/tcp/${(this.#server.address() as AddressInfo).port}`
+  }
+
+  /** What was kept of both directions, in the order of arrival. */
+  get bytes(): Buffer {
+    return Buffer.concat(this.#parts)
   }
 
   cut(): void {
@@ -42,6 +50,7 @@ export class CuttableWire implements AsyncDisposable {
       [b, a]
     ] as const) {
       this.#sockets.add(from)
+      if (this.#keeps) from.on('data', (part) => this.#parts.push(part))
       from.on('error', () => to.destroy())
       from.once('close', () => {
         this.#sockets.delete(from)
