@@ -5,9 +5,13 @@ import * as Y from 'yjs'
 import { SeededRandom } from '../harness/random.js'
 import type { SimPeer } from '../harness/sim-peer.js'
 import { SimWorld } from '../harness/sim-world.js'
+import { FAILED_LIVE_SEEDS } from './seeds.js'
 
 const KEYS = keysFromWriteKey(nodeCrypto, new Uint8Array(32).fill(8))
-const SEEDS = [1, 2, 3, 4, 5, 6]
+/** `COLLAB_LIVE_SIM_RUNS=500 vitest run test/sim/live-documents` is the long mode; `COLLAB_SIM_SEED` is the first seed. */
+const RUNS = Number(process.env['COLLAB_LIVE_SIM_RUNS'] ?? 4)
+const START = Number(process.env['COLLAB_SIM_SEED'] ?? 1)
+const SEEDS = [...FAILED_LIVE_SEEDS, ...Array.from({ length: RUNS }, (_, index) => START + index)]
 const STEPS = 80
 
 /** Live documents in whole workspaces that crash, lose each other and lose messages. */
@@ -95,8 +99,16 @@ function edit(doc: Y.Doc, random: SeededRandom): void {
 /** Units, deletions and content. */
 function stateOf(doc: Y.Doc): string {
   const map = doc.getMap('map')
-  const entries = ['x', 'y'].map((key) => JSON.stringify(map.get(key)))
-  return [Y.encodeSnapshot(Y.snapshot(doc)).join(), JSON.stringify(doc.getText('text').toDelta()), ...entries].join('|')
+  const entries = ['x', 'y'].map((key) => sortedJson(map.get(key)))
+  return [Y.encodeSnapshot(Y.snapshot(doc)).join(), sortedJson(doc.getText('text').toDelta()), ...entries].join('|')
+}
+
+/** Keys have no order: a Y.Map lists them as they came to it. */
+function sortedJson(value: unknown): string {
+  const plain: unknown = value instanceof Y.Map ? value.toJSON() : value
+  return JSON.stringify(plain, (_, part: unknown) =>
+    part instanceof Object && !Array.isArray(part) ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1))) : part
+  )
 }
 
 it.each(SEEDS)('[EMB30] live documents end the same on all peers, with every saved mark once, through loss, partitions and crashes (seed %i)', async (seed) => {

@@ -8,8 +8,10 @@ import type { AppChange, DerivedChange, ImportChange, SeedChange, UpdateChange }
 import { authorClient, NO_CLIENT } from './client-id.js'
 import { sealDerived } from './derived.js'
 import { seedUpdate } from './seed.js'
+import type { SharedUnits } from './shared-units.js'
 import { makeEdits } from './text-edit.js'
-import { Translation } from './translate.js'
+import { Translations } from './translations.js'
+import type { SeedLookup } from './translations.js'
 import { encodeUpdate, TEXT_ROOT } from './update-codec.js'
 
 /** The first text of `loser` joins that of the document named by the next of `via`, or of the document itself. */
@@ -24,31 +26,6 @@ export interface DocStep {
   /** [] for an own change, [L] for a change of an absorbed L, [L2, L] for one of an L2 that L absorbed: innermost first. */
   readonly via: readonly DocId[]
   readonly change: SeedChange | UpdateChange | DerivedChange | ImportChange | AppChange | AbsorbedStep
-}
-
-/** The first text of any document involved, '' if it has none. */
-export type SeedLookup = (doc: DocId) => string
-
-/** The translations between documents, each computed once: they depend on ids and first texts only. */
-export class Translations {
-  readonly #crypto: Crypto
-  readonly #seeds: SeedLookup
-  readonly #known = new Map<string, Translation>()
-
-  constructor(crypto: Crypto, seeds: SeedLookup) {
-    this.#crypto = crypto
-    this.#seeds = seeds
-  }
-
-  between(winner: DocId, loser: DocId): Translation {
-    const key = `${winner} ${loser}`
-    const known = this.#known.get(key)
-    if (known !== undefined) return known
-    const pair = { winner, loser, winnerSeed: this.#seeds(winner), loserSeed: this.#seeds(loser) }
-    const translation = new Translation(this.#crypto, pair)
-    this.#known.set(key, translation)
-    return translation
-  }
 }
 
 /**
@@ -93,6 +70,8 @@ export interface TextDocumentInit {
   readonly crypto: Crypto
   readonly doc: DocId
   readonly seeds: SeedLookup
+  /** Documents came into it by several ways. */
+  readonly shared?: SharedUnits | undefined
 }
 
 /** A text document in memory: the sum of its steps. */
@@ -101,6 +80,7 @@ export class TextDocument {
   readonly #doc: DocId
   readonly #seeds: SeedLookup
   readonly #translations: Translations
+  readonly #shared: SharedUnits | undefined
   readonly #y: Y.Doc
   readonly #content: Y.Text
 
@@ -109,6 +89,7 @@ export class TextDocument {
     this.#doc = init.doc
     this.#seeds = init.seeds
     this.#translations = new Translations(init.crypto, init.seeds)
+    this.#shared = init.shared
     this.#y = emptyDoc(init.doc)
     this.#content = this.#y.getText(TEXT_ROOT)
   }
@@ -122,7 +103,9 @@ export class TextDocument {
 
   /** Applies steps that passed the gate, in one transaction. A step that is known already changes nothing. */
   apply(steps: readonly DocStep[]): void {
-    const updates = steps.map((step) => stepUpdate(this.#crypto, this.#doc, step, this.#seeds, this.#translations))
+    const updates = steps
+      .map((step) => stepUpdate(this.#crypto, this.#doc, step, this.#seeds, this.#translations))
+      .map((update) => (update === undefined ? undefined : (this.#shared?.rewrite(update) ?? update)))
     this.#y.transact(() => {
       for (const update of updates) if (update !== undefined) Y.applyUpdate(this.#y, update)
     })

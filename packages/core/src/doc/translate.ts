@@ -3,7 +3,7 @@ import { MalformedError } from '../base/errors.js'
 import type { DocId } from '../base/ids.js'
 import { lowerMergeClient, mergeClient, seedClient } from './client-id.js'
 import { unionOf, type UnionHunk, type UnionSegment } from './union-merge.js'
-import { decodeUpdate, encodeUpdate, type DeleteRange, type Struct, type UnitId } from './update-codec.js'
+import { decodeUpdate, encodeUpdate, type Struct, type UnitId, type UnitRange } from './update-codec.js'
 
 /** Two documents whose first texts landed at one path: `loser` lives on inside `winner`. */
 export interface MergePair {
@@ -68,8 +68,28 @@ export class Translation {
     const { structs, deletes } = decodeUpdate(update)
     return encodeUpdate({
       structs: structs.filter(({ client }) => client !== this.#loserClient).map((struct) => this.#struct(struct)),
-      deletes: deletes.flatMap((range) => this.#deletes(range))
+      deletes: deletes.flatMap((range) => this.units(range))
     })
+  }
+
+  /**
+   * Where units of the loser are in the winner, in the same order.
+   *
+   * @throws {MalformedError} when they are beyond the first text.
+   */
+  units(range: UnitRange): readonly UnitRange[] {
+    if (range.client !== this.#loserClient) return [{ ...range, client: lowerMergeClient(range.client) }]
+    const mapped: UnitRange[] = []
+    const end = range.from + range.length
+    let at = range.from
+    for (let i = this.#segmentAt(at); at < end; i++) {
+      const segment = this.#segments[i]
+      if (segment === undefined) throw new MalformedError('a change deletes beyond the first text')
+      const length = Math.min(end, segment.from + segment.length) - at
+      mapped.push({ client: this.#clientOf(segment), from: segment.at + at - segment.from, length })
+      at += length
+    }
+    return mapped
   }
 
   #struct(struct: Struct): Struct {
@@ -87,21 +107,6 @@ export class Translation {
     const segment = this.#segments[this.#segmentAt(unit.clock)]
     if (segment === undefined) throw new MalformedError('a change names a place beyond the first text')
     return { client: this.#clientOf(segment), clock: segment.at + unit.clock - segment.from }
-  }
-
-  #deletes(range: DeleteRange): readonly DeleteRange[] {
-    if (range.client !== this.#loserClient) return [{ ...range, client: lowerMergeClient(range.client) }]
-    const mapped: DeleteRange[] = []
-    const end = range.from + range.length
-    let at = range.from
-    for (let i = this.#segmentAt(at); at < end; i++) {
-      const segment = this.#segments[i]
-      if (segment === undefined) throw new MalformedError('a change deletes beyond the first text')
-      const length = Math.min(end, segment.from + segment.length) - at
-      mapped.push({ client: this.#clientOf(segment), from: segment.at + at - segment.from, length })
-      at += length
-    }
-    return mapped
   }
 
   #clientOf(segment: UnionSegment): number {

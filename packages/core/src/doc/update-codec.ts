@@ -31,11 +31,14 @@ export interface Struct {
   readonly content?: Uint8Array
 }
 
-export interface DeleteRange {
+/** `length` units of `client` from clock `from` on. */
+export interface UnitRange {
   readonly client: number
   readonly from: number
   readonly length: number
 }
+
+export type DeleteRange = UnitRange
 
 /** What a Yjs V1 update says. Structs of one client follow each other without a gap. */
 export interface DecodedUpdate {

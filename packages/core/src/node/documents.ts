@@ -5,15 +5,17 @@ import type { KvOp } from '../base/kv.js'
 import { seedClient } from '../doc/client-id.js'
 import { checkUpdate, updateRanges } from '../doc/gate.js'
 import type { UpdatingChange } from '../doc/gate.js'
-import { TextDocument, Translations, stepUpdate } from '../doc/text-document.js'
+import { TextDocument, stepUpdate } from '../doc/text-document.js'
 import type { DocStep } from '../doc/text-document.js'
+import { Translations } from '../doc/translations.js'
 import type { Change, SeedChange } from '../log/change.js'
 import type { Batch } from './batch.js'
 import { isDocumentChange, overlaps, stepOf, stepsInPast, within, withoutSeedRanges } from './document-steps.js'
 import { DEFAULT_PACE } from './document-types.js'
 import type { DocUpdates, Pace, Provenance } from './document-types.js'
-import { canonicalOrder, decodeDocRow, encodeDocRow, EMPTY_DOC } from './step-row.js'
+import { decodeDocRow, encodeDocRow, EMPTY_DOC } from './step-row.js'
 import type { ClientRange, DocRow, StepRow } from './step-row.js'
+import { isAnotherWay, replayOf } from './replay.js'
 import { packSteps, putStep, readSteps } from './step-pages.js'
 import { Snapshots } from './snapshots.js'
 import type { Snapshot } from './snapshots.js'
@@ -119,10 +121,11 @@ export class Documents {
     if (from >= count) return { count, contested, into, updates: [] }
     const open = await this.#load(batch, doc)
     const translations = new Translations(this.#crypto, seedsOf(open))
+    const { steps, shared } = contested ? replayOf(this.#crypto, doc, open.steps.all, seedsOf(open)) : { steps: open.steps.all.slice(from), shared: undefined }
     const updates: Uint8Array[] = []
-    for (const step of contested ? [...open.steps.all].sort(canonicalOrder) : open.steps.all.slice(from)) {
+    for (const step of steps) {
       const update = stepUpdate(this.#crypto, doc, await this.#docStep(open, step), seedsOf(open), translations)
-      if (update !== undefined) updates.push(update)
+      if (update !== undefined) updates.push(shared?.rewrite(update) ?? update)
     }
     return { count, contested, into, updates }
   }
@@ -230,7 +233,7 @@ export class Documents {
     const row = await this.row(batch, doc)
     const isSeed = change?.kind === 'seed' && step.via.length === 0
     const open = this.#open.get(doc) ?? (isSeed && row.seedOnly ? undefined : await this.#load(batch, doc))
-    const contested = row.contested || (open !== undefined && !isSeed && step.loser === undefined && overlaps(open.steps, step, change))
+    const contested = row.contested || (open !== undefined && !isSeed && isContesting(open.steps, step, change))
     const next: DocRow = {
       ...row,
       count: row.count + 1,
@@ -332,8 +335,9 @@ export class Documents {
 
   /** The sum of `steps`, of which `snapshot` holds the first ones. */
   async #build(open: OpenDoc, doc: DocId, steps: readonly StepRow[], snapshot?: Snapshot): Promise<TextDocument> {
-    const ordered = open.row.contested ? [...steps].sort(canonicalOrder) : steps.slice(snapshot?.count ?? 0)
-    const init = { crypto: this.#crypto, doc, seeds: seedsOf(open) }
+    const seeds = seedsOf(open)
+    const { steps: ordered, shared } = open.row.contested ? replayOf(this.#crypto, doc, steps, seeds) : { steps: steps.slice(snapshot?.count ?? 0), shared: undefined }
+    const init = { crypto: this.#crypto, doc, seeds, shared }
     const document = snapshot === undefined ? new TextDocument(init) : TextDocument.load(init, snapshot.update)
     const docSteps: DocStep[] = []
     for (const step of ordered) docSteps.push(await this.#docStep(open, step))
@@ -347,6 +351,11 @@ export class Documents {
     if (change === undefined || !isDocumentChange(change)) throw new MalformedError('a step names a change of another kind')
     return { author: step.author, via: step.via, change }
   }
+}
+
+/** Whether the document cannot be built as its steps come any more. */
+function isContesting(steps: StepIndex, step: StepRow, change: DocStep['change'] | undefined): boolean {
+  return step.loser === undefined ? overlaps(steps, step, change) : isAnotherWay(steps.absorbing, step)
 }
 
 function seedsOf(open: OpenDoc): (doc: DocId) => string {

@@ -396,7 +396,7 @@ export class LiveDocument implements LiveSource {
 
 /** Why a Y.Doc, which cannot be built anew in place, has to be opened again. */
 function endOf({ contested, into }: DocUpdates): Error | undefined {
-  if (contested) return new CollabError('ContestedDocumentError', 'the log of a member forked in this document; open it again to see it as everyone does')
+  if (contested) return new CollabError('ContestedDocumentError', 'what others wrote cannot be added to this document any more; open it again to see it as everyone does')
   if (into.length > 0) return new CollabError('MergedDocumentError', 'this text became part of another file of the same name; open the file again')
   return undefined
 }

@@ -13,15 +13,22 @@ function filesOf(n: number): readonly [NewFile, NewFile, NewFile, NewFile] {
   return texts.sort((a, b) => compareBytes(hash(a), hash(b))).map((text, at) => newFile(`${at}.md`, text)) as unknown as [NewFile, NewFile, NewFile, NewFile]
 }
 
-/** `known` and an edit of `file` on top of it; the number picks where, by whom, and whether a unit is removed. */
-async function edited(known: readonly Entry[], file: NewFile, place: number): Promise<readonly Entry[]> {
+const MARKS = /[\u4e00-\u4eff]/gu
+
+/** `known` and an edit of `file` on top of it, which puts in a mark; the number picks where, by whom, and whether a unit is removed. */
+async function edited(known: readonly Entry[], file: NewFile, place: number, mark: string): Promise<readonly Entry[]> {
   const test = await TestReplica.open()
   await deliver(test, known)
   const { text, version } = await test.replica.readText(file.doc)
   const at = place % (text.length + 1)
-  const edit = { at, remove: removes(place) ? Math.min(1, text.length - at) : 0, insert: `<${place}>` }
+  const edit = { at, remove: removes(place) ? Math.min(1, text.length - at) : 0, insert: mark }
   await test.replica.edit([{ type: 'edit', doc: file.doc, base: version, edits: [edit], machine: place % 2 === 0 }])
   return await test.entries()
+}
+
+/** One character that stands nowhere else: nothing can be put into the middle of it. */
+function markOf(at: number): string {
+  return String.fromCodePoint(0x4e00 + at)
 }
 
 function removes(place: number): boolean {
@@ -38,7 +45,59 @@ async function stateOf(entries: readonly Entry[], { doc }: NewFile): Promise<str
   return `${document.text}\n${toHex(document.digest())}`
 }
 
+/** Which of four files absorbs which of those after it. */
+const PAIRS = [0, 1, 2, 3].flatMap((winner) => [1, 2, 3].filter((loser) => loser > winner).map((loser) => [winner, loser] as const))
+
+/** Files, merges of them, and edits of people each of whom knows of some of the merges and of some edits before. */
+async function history(n: number, merges: readonly number[], edits: readonly { readonly file: number; readonly knows: number; readonly place: number }[]): Promise<{ files: readonly NewFile[]; entries: readonly Entry[] }> {
+  const files = filesOf(n)
+  const made = new LooseAuthor().sign(files.flatMap(({ changes }) => [...changes]))
+  const absorbs = merges.flatMap((merge) => {
+    const [winner, loser] = (PAIRS[merge] ?? []).map((at) => files[at])
+    return winner === undefined || loser === undefined ? [] : [new LooseAuthor().sign([{ kind: 'absorb', winner: winner.node, loser: loser.node }], { deps: [made.hash] })]
+  })
+  let all = new Map([made, ...absorbs].map((entry) => [entry.hash, entry]))
+  for (const [at, { file, knows, place }] of edits.entries()) {
+    const test = await TestReplica.open()
+    const [, ...known] = [...all.values()]
+    await deliver(test, [made])
+    for (const [bit, entry] of known.entries()) if (((knows >> bit % 16) & 1) === 1) await test.replica.receive([entry])
+    all = new Map([...all, ...(await edited(await test.entries(), files[file] ?? files[0], place, markOf(at))).map((entry) => [entry.hash, entry] as const)])
+  }
+  return { files, entries: [...all.values()] }
+}
+
+/** Indexes of the files that are absorbed by `winner`, itself first. */
+function within(winner: number, merges: readonly number[]): readonly number[] {
+  const inside = new Set([winner])
+  for (const at of inside) for (const merge of merges) if (PAIRS[merge]?.[0] === at) inside.add(PAIRS[merge][1])
+  return [...inside]
+}
+
 describe('a file that came into another by two ways', () => {
+  it('[REP8] is there once, with every edit once, whoever knew of which way', async () => {
+    const edit = fc.record({ file: fc.nat(3), knows: fc.nat(0xffff), place: fc.nat(60) })
+    await fc.assert(
+      fc.asyncProperty(fc.nat(50), fc.uniqueArray(fc.nat(PAIRS.length - 1), { minLength: 3 }), fc.array(edit, { maxLength: 5 }), fc.array(fc.nat(1000), { minLength: 16, maxLength: 16 }), async (n, merges, edits, keys) => {
+        const { files, entries } = await history(n, merges, edits)
+        const order = entries.map((entry, at) => ({ entry, key: keys[at % keys.length] ?? 0 })).sort((a, b) => a.key - b.key)
+        for (const [at, file] of files.entries()) {
+          const state = await stateOf(entries, file)
+          expect(await stateOf(order.map(({ entry }) => entry), file)).toBe(state)
+          const inside = within(at, merges)
+          const marks = edits.flatMap((made, index) => (inside.includes(made.file) ? [markOf(index)] : []))
+          const found = state.match(MARKS)?.toSorted() ?? []
+          expect(found).toEqual([...new Set(found)])
+          if (edits.some(({ place }) => removes(place))) continue
+          expect(found).toEqual(marks)
+          const own = inside.flatMap((other) => files[other]?.changes[1].text.split('\n')[1] ?? [])
+          expect(state.replaceAll(MARKS, '').split('\n').slice(0, -2).toSorted()).toEqual(['common', ...own].toSorted())
+        }
+      }),
+      { numRuns: 12 }
+    )
+  })
+
   it('[REP7] is edited there to one text, in any order of delivery', async () => {
     const places = fc.array(fc.nat(60), { minLength: 4, maxLength: 4 })
     const shuffle = fc.array(fc.nat(1000), { minLength: 16, maxLength: 16 })
@@ -48,15 +107,15 @@ describe('a file that came into another by two ways', () => {
         const made = new LooseAuthor().sign([winner, left, right, loser].flatMap(({ changes }) => [...changes]))
         const absorb = (into: NewFile, file: NewFile): Entry => new LooseAuthor().sign([{ kind: 'absorb', winner: into.node, loser: file.node }], { deps: [made.hash] })
         const [leftWay, rightWay] = [left, right].map((middle) => [made, absorb(middle, loser), absorb(winner, middle)]) as [Entry[], Entry[]]
-        const known = [await edited([made], loser, p ?? 0), await edited(leftWay, winner, q ?? 0), await edited(rightWay, winner, r ?? 0)].flat()
+        const known = [await edited([made], loser, p ?? 0, markOf(0)), await edited(leftWay, winner, q ?? 0, markOf(1)), await edited(rightWay, winner, r ?? 0, markOf(2))].flat()
         const all = [...new Map([...known, ...leftWay, ...rightWay].map((entry) => [entry.hash, entry])).values()]
-        const last = await edited(all, winner, s ?? 0)
+        const last = await edited(all, winner, s ?? 0, markOf(3))
         const first = await stateOf(last, winner)
         for (const keys of shuffles) {
           const order = last.map((entry, at) => ({ entry, key: keys[at % keys.length] ?? 0 })).sort((a, b) => a.key - b.key)
           expect(await stateOf(order.map(({ entry }) => entry), winner)).toBe(first)
         }
-        if (![p, q, r, s].some((place) => removes(place ?? 0))) expect(first.split('<')).toHaveLength(5)
+        if (![p, q, r, s].some((place) => removes(place ?? 0))) expect(first.match(MARKS)).toHaveLength(4)
       }),
       { numRuns: 15 }
     )
