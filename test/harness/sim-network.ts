@@ -46,6 +46,11 @@ export class SimNetwork {
     this.#nodes.delete(peer)
   }
 
+  /** Whether `node` speaks for its peer: what a crashed one still wants to say or do is nothing to those after it. */
+  isAttached(node: SimTransport): boolean {
+    return this.#nodes.get(node.peerId) === node
+  }
+
   isLinked(a: string, b: string): boolean {
     return this.#links.has(link(a, b))
   }
@@ -72,22 +77,23 @@ export class SimNetwork {
     return this.#random.int(this.#options.delayMs + 1)
   }
 
+  /** To who is there now: what is under way when a peer crashes is not for the one that comes after it. */
   deliver(to: string, bytes: Uint8Array, after: number, run: (node: SimTransport) => void): void {
     this.messages++
     this.bytes += bytes.length
     this.recorded?.push(bytes)
+    const node = this.#nodes.get(to)
     this.#clock.after(after, () => {
-      const node = this.#nodes.get(to)
-      if (node !== undefined) run(node)
+      if (node !== undefined && this.isAttached(node)) run(node)
     })
   }
 
-  gossip(from: string, data: Uint8Array, except?: string): void {
-    if (!this.#nodes.has(from)) return
-    for (const to of this.neighbours(from)) {
+  gossip(from: SimTransport, data: Uint8Array, except?: string): void {
+    if (!this.isAttached(from)) return
+    for (const to of this.neighbours(from.peerId)) {
       if (to === except || this.#random.chance(this.#options.loss)) continue
       const copies = this.#random.chance(this.#options.duplication) ? 2 : 1
-      for (let copy = 0; copy < copies; copy++) this.deliver(to, data, this.delay(), (node) => void node.hear(from, data))
+      for (let copy = 0; copy < copies; copy++) this.deliver(to, data, this.delay(), (node) => void node.hear(from.peerId, data))
     }
   }
 }
@@ -113,7 +119,7 @@ class SimTransport implements Transport {
   }
 
   async stop(): Promise<void> {
-    this.#network.detach(this.peerId)
+    if (this.#network.isAttached(this)) this.#network.detach(this.peerId)
     await Promise.resolve()
   }
 
@@ -136,12 +142,12 @@ class SimTransport implements Transport {
   }
 
   async publish(data: Uint8Array): Promise<void> {
-    this.#network.gossip(this.peerId, data)
+    this.#network.gossip(this, data)
     await Promise.resolve()
   }
 
   disconnect(peer: string): void {
-    this.#network.disconnect(this.peerId, peer)
+    if (this.#network.isAttached(this)) this.#network.disconnect(this.peerId, peer)
   }
 
   open(peer: string): void {
@@ -162,7 +168,7 @@ class SimTransport implements Transport {
 
   async hear(from: string, data: Uint8Array): Promise<void> {
     if (!this.#streams.has(from)) return
-    if ((await this.#handlers.gossip(from, data)) === 'accept') this.#network.gossip(this.peerId, data, from)
+    if ((await this.#handlers.gossip(from, data)) === 'accept') this.#network.gossip(this, data, from)
   }
 }
 
