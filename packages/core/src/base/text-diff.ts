@@ -1,4 +1,5 @@
 import { Interner, matchRuns, splitLines, type Run } from './line-match.js'
+import { replaceWholeLines } from './whole-lines.js'
 
 /** Replace `remove` UTF-16 units at `at` (in the text before any of the list's edits) by `insert`. */
 export interface TextEdit {
@@ -14,13 +15,13 @@ const MIN_KEPT_UNITS = 3
 /** Words, runs of blanks, newlines, single code points: never half a surrogate pair. */
 const TOKEN = /[\p{L}\p{N}_]+|[^\S\n]+|\n|[^]/gu
 const WORD_UNIT = /[\p{L}\p{N}_\ud800-\udfff]/u
-/** From this many changed lines on, or this many hunks of whole lines, a change is taken for a machine's. */
+/** From this many changed lines on, or whole lines added or removed at this many places, a change is taken for a machine's. */
 const MACHINE_LINES = 4
 const MACHINE_HUNKS = 2
 
 /**
- * The edits that turn `from` into `to`: by lines, and by words inside changed lines, so that edits made elsewhere
- * at the same time merge well. Deterministic; work is bounded. No edit starts or ends inside a surrogate pair of
+ * The edits that turn `from` into `to`: by lines, and by words inside lines of which a word is left, so that edits made
+ * elsewhere at the same time merge well. Deterministic; work is bounded. No edit starts or ends inside a surrogate pair of
  * well-formed text.
  *
  * @returns edits sorted by `at`, not overlapping, positions in `from`.
@@ -34,7 +35,7 @@ export function diffText(from: string, to: string): readonly TextEdit[] {
   for (const hunk of unmatched(fromLines, toLines)) {
     for (const edit of refine(hunk.from, hunk.to)) edits.push({ ...edit, at: edit.at + hunk.at + middle.start })
   }
-  return tidy(from, edits)
+  return replaceWholeLines(from, tidy(from, edits))
 }
 
 /**
@@ -62,8 +63,8 @@ export function diffCost(edits: readonly TextEdit[]): number {
 }
 
 /**
- * Whether the change looks like a formatter's or a pulled commit's: at least two separate hunks of whole lines,
- * or at least four lines changed, added or removed. An ordinary save of typing does neither.
+ * Whether the change looks like a formatter's or a pulled commit's: whole lines added or removed at two places at
+ * least, or at least four lines changed, added or removed. An ordinary save of typing does neither.
  */
 export function looksMachineMade(from: string, edits: readonly TextEdit[]): boolean {
   let hunks = 0
@@ -71,7 +72,7 @@ export function looksMachineMade(from: string, edits: readonly TextEdit[]): bool
   let counted = 0
   for (const edit of edits) {
     const end = edit.at + edit.remove
-    if (isWholeLines(from, edit)) hunks++
+    if (isWholeLines(from, edit) && (edit.remove === 0 || edit.insert === '')) hunks++
     lines += Math.max(newlines(from.slice(Math.max(edit.at, counted), end)), newlines(edit.insert))
     const partial = end > 0 && from[end - 1] === '\n' && edit.remove > 0 ? end : lineEnd(from, end)
     if (!isWholeLines(from, edit) && partial > counted) lines++
