@@ -27,6 +27,19 @@ interface JsonEvent {
   readonly [field: string]: unknown
 }
 
+export interface Usage {
+  readonly rss: number
+  readonly cpuMs: number
+}
+
+/** Resident memory of a process in bytes, and the CPU milliseconds of all its threads so far (Linux). */
+export function usageOf(pid: number): Usage {
+  const rss = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return { rss, cpuMs: (Number(fields[11]) + Number(fields[12])) * 10 }
+}
+
 /** One `collab join` as a user runs it. */
 export class PeerProcess {
   readonly #init: PeerInit
@@ -76,12 +89,8 @@ export class PeerProcess {
   }
 
   /** Resident memory in bytes, and CPU milliseconds used so far (Linux). */
-  usage(): { rss: number; cpuMs: number } {
-    const proc = `/proc/${this.#child.pid}`
-    const rss = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`${proc}/status`, 'utf8'))?.[1] ?? 0) * 1024
-    const stat = readFileSync(`${proc}/stat`, 'utf8')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return { rss, cpuMs: (Number(fields[11]) + Number(fields[12])) * 10 }
+  usage(): Usage {
+    return usageOf(this.#child.pid ?? 0)
   }
 
   /** Bytes of blobs that it sent and received so far. */

@@ -2,8 +2,12 @@
 const LASTING = new Set(['join', 'hold'])
 /** Mebibytes of short-lived objects; V8 alone goes to 64, and each buffer then stays that much longer. */
 const SEMI_SPACE_MIB = 16
-/** One heap for all threads, which gives pages back: by itself the C library keeps what a first sync needed, in pieces. */
-const MALLOC = { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TRIM_THRESHOLD_: '65536' }
+/**
+ * One heap for all threads, which gives pages back: by itself the C library keeps what a first sync needed, in pieces. The
+ * buffers of a transfer, of up to a megabyte, come and go there: pages mapped anew for each of them cost as much as all
+ * the ciphers (decision 0073).
+ */
+const MALLOC = { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '2097152', MALLOC_TRIM_THRESHOLD_: '4194304' }
 
 export type Startable = Pick<NodeJS.Process, 'argv' | 'env' | 'execArgv' | 'execPath' | 'execve' | 'platform'>
 

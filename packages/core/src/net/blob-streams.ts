@@ -5,7 +5,7 @@ import type { Random } from '../base/random.js'
 import type { Admission } from './admission.js'
 import { backoffMs } from './backoff.js'
 import { FrameStream, StreamGoneError } from './frame-stream.js'
-import { MAX_BLOB_FRAME_BYTES, REOPEN_MAX_MS, REOPEN_MIN_MS } from './net-limits.js'
+import { BLOB_READ_AHEAD_BYTES, MAX_BLOB_FRAME_BYTES, REOPEN_MAX_MS, REOPEN_MIN_MS } from './net-limits.js'
 import type { BlobChannelHandlers } from './transport.js'
 
 export const BLOB_PROTOCOL = '/collab/blob/1'
@@ -96,7 +96,7 @@ export class BlobStreams {
   }
 
   #establish(peer: string, channel: Channel, stream: Stream): void {
-    const frames = new FrameStream(stream, { clock: this.#init.clock, maxFrameBytes: MAX_BLOB_FRAME_BYTES })
+    const frames = new FrameStream(stream, { clock: this.#init.clock, maxFrameBytes: MAX_BLOB_FRAME_BYTES, readAheadBytes: BLOB_READ_AHEAD_BYTES })
     if (this.#channels.get(peer) !== channel || channel.connection.status !== 'open') return frames.abort(new StreamGoneError('too late'))
     this.#end(peer, channel, 'a newer stream took over')
     channel.frames = frames

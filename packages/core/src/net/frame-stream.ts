@@ -10,6 +10,12 @@ export interface FrameStreamInit {
   /** A longer frame is refused from its header, before anything is allocated for it. */
   readonly maxFrameBytes: number
   /**
+   * Bytes read ahead of the reader before the stream is paused: each pause holds the sender's window back.
+   *
+   * @default 256 KiB
+   */
+  readonly readAheadBytes?: number
+  /**
    * Longest silence in the middle of a frame.
    *
    * @default 60 s
@@ -40,6 +46,7 @@ export class FrameStream {
   readonly #clock: Clock
   readonly #maxFrameBytes: number
   readonly #stallMs: number
+  readonly #readAheadBytes: number
   readonly #inbox = new Uint8ArrayList()
   readonly #waiting: { resolve: () => void; reject: (error: Error) => void }[] = []
   #outbox: Uint8Array[] = []
@@ -59,6 +66,7 @@ export class FrameStream {
     this.#clock = init.clock
     this.#maxFrameBytes = init.maxFrameBytes
     this.#stallMs = init.stallMs ?? FRAME_STALL_MS
+    this.#readAheadBytes = init.readAheadBytes ?? READ_HIGH_BYTES
     stream.addEventListener('message', event => this.#received(event.data))
     stream.addEventListener('end', () => this.#end())
     stream.addEventListener('close', event => this.#end(event.error ?? new StreamGoneError('the stream was closed')))
@@ -135,7 +143,7 @@ export class FrameStream {
   }
 
   #pauseWhenFull(): void {
-    if (this.#paused || this.#ended || this.#inbox.byteLength <= Math.max(READ_HIGH_BYTES, this.#wanted)) return
+    if (this.#paused || this.#ended || this.#inbox.byteLength <= Math.max(this.#readAheadBytes, this.#wanted)) return
     this.#paused = true
     this.#attempt(() => this.#stream.pause())
   }

@@ -14,6 +14,8 @@ export const MAX_STREAM_WINDOW_BYTES = 1024 * KiB
 export const MAX_INBOUND_STREAMS = 64
 /** A frame of the stream for blobs: the largest sealed chunk and its head. */
 export const MAX_BLOB_FRAME_BYTES = 1024 * KiB + 112
+/** Of blobs as much is read ahead as a frame may have: with less, nearly every chunk would pause the stream. */
+export const BLOB_READ_AHEAD_BYTES = 1024 * KiB
 /** Silence in the middle of a frame after which the peer counts as stuck: longer than a Wi-Fi hand-over. */
 export const FRAME_STALL_MS = 60_000
 

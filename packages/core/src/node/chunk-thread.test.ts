@@ -67,7 +67,7 @@ describe('the thread for chunks', () => {
     closeSync(fd)
   })
 
-  it('[BLOB52] of a chunk that its content would not give again it writes nothing', async () => {
+  it('[BLOB52] of a chunk that does not open it writes nothing', async () => {
     const path = join(directory, 'd')
     writeFileSync(path, '')
     const fd = openSync(path, 'r+')

@@ -3,6 +3,8 @@ import { runInNewContext } from 'node:vm'
 
 /** Bytes between two collections: less garbage than what a transfer keeps in memory anyway, some 0.3 ms each. */
 const EVERY_BYTES = 2 * 1024 * 1024
+/** A collection is over before a second thread has woken up for it, and dead buffers are freed by who made them. */
+const FLAGS = ['--no-parallel-scavenge', '--no-concurrent-array-buffer-sweeping']
 /** Percent that the heap may grow before all of it is marked: buffers that outlived two collections count as growth. */
 const GROWTH = 100
 
@@ -28,8 +30,7 @@ export function collectYoungEvery(everyBytes = EVERY_BYTES): (bytes: number) => 
 
 /** The collector is reachable in a context that is made while its flag is set. */
 function collector(): CollectYoung {
-  setFlagsFromString(`--heap-growing-percent=${GROWTH}`)
-  setFlagsFromString('--expose-gc')
+  for (const flag of [...FLAGS, `--heap-growing-percent=${GROWTH}`, '--expose-gc']) setFlagsFromString(flag)
   const found: unknown = runInNewContext('globalThis.gc')
   return typeof found === 'function' ? (found as CollectYoung) : () => undefined
 }
