@@ -41,12 +41,31 @@ describe('collab join', () => {
     await untilSame([area.path('a'), area.path('b')], (tree) => 'note.md' in tree)
     second.kill('SIGTERM')
     expect(await second.ended).toMatchObject({ code: 0, stderr: '' })
-    expect(second.events.at(-1)).toEqual({ type: 'stopped', code: 0 })
+    expect(second.events.at(-1)).toEqual({ type: 'stopped', code: 0, peers: 1, complete: 1, waiting: expect.any(Number) as number, fetching: 0, serving: 0, confirm: false })
     appendFileSync(area.path('b', 'note.md'), 'offline b\n')
     write(area.path('a', 'note.md'), 'offline a\nfirst\n')
     await area.join(link, 'b', ['--peer', first.address])
     await untilSame([area.path('a'), area.path('b')], (tree) => tree['note.md'] === 'offline a\nfirst\noffline b\n')
     expect(await first.stop()).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  it('[CLI97] says as it ends what is saved and who has it', async () => {
+    await using area = new TestArea()
+    const link = await newLink(area)
+    area.folder('a')
+    write(area.path('a', 'note.md'), 'text\n')
+    const first = area.start(['join', link, area.path('a'), ...LOCAL], { home: area.path('home-a') })
+    await first.ready((text) => text.includes('listening on ') && text.includes('created note.md'))
+    const address = /listening on (\S+)/.exec(first.stdout)?.[1] ?? ''
+    const second = area.start(['join', link, area.path('b'), ...LOCAL, '--peer', address], { home: area.path('home-b') })
+    await until(() => existsSync(area.path('b', 'note.md')), 'the note is there')
+    for (const running of [first, second]) await running.ready((text) => text.includes('in sync with 1 peer, 1 file'))
+    const { stdout: asked } = await area.run(['status', '--json'], { home: area.path('home-b') })
+    expect(JSON.parse(asked)).toMatchObject([{ running: true, status: { workspace: { peers: [{ synced: true }] } } }])
+    const { stdout } = await second.stop()
+    expect(stdout.trimEnd().split('\n').at(-1)).toMatch(/ stopped: .*saved here; 1 peer has every edit$/)
+    await first.ready((text) => text.includes('disconnected'))
+    expect((await first.stop()).stdout.trimEnd().split('\n').at(-1)).toMatch(/ stopped: .*saved here; no peer is connected, what they lack goes out at the next start$/)
   })
 
   it('[CLI3] is not stopped by a socket, lock or store that kill -9 left behind', async () => {

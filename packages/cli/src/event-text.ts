@@ -1,4 +1,4 @@
-import type { ChangeEvent, CollabEvent } from './json-events.js'
+import type { ChangeEvent, CollabEvent, StoppedEvent } from './json-events.js'
 import { count, shortPeer } from './format.js'
 import type { Paint } from './format.js'
 import { show } from './show.js'
@@ -24,11 +24,29 @@ export function eventText(event: CollabEvent, paint: Paint): string | undefined 
       return paint.yellow(`note: ${show(event.message)}`)
     case 'plan':
       return `${event.action.padEnd(14)} ${show(event.path)}${event.reason === undefined ? '' : paint.dim(` (${show(event.reason)})`)}`
+    case 'stopped':
+      return stoppedText(event)
     case 'started':
     case 'progress':
-    case 'stopped':
       return undefined
   }
+}
+
+/** What is saved, what is not done yet, and whether the peers have it. */
+function stoppedText({ peers, complete = 0, waiting = 0, fetching = 0, serving = 0, confirm = false }: StoppedEvent): string | undefined {
+  if (peers === undefined) return undefined
+  const parts = [waiting === 0 ? 'all is saved here' : 'what just changed in the folder is taken up at the next start, all else is saved here']
+  if (confirm) parts.push('what waits for confirmation still does')
+  if (fetching > 0) parts.push(`${count(fetching, 'file')} still to be fetched`)
+  parts.push(heldByText(peers, complete))
+  if (serving > 0) parts.push(`${count(serving, 'file')} still to be fetched from here`)
+  return `stopped: ${parts.join('; ')}`
+}
+
+function heldByText(peers: number, complete: number): string {
+  if (peers === 0) return 'no peer is connected, what they lack goes out at the next start'
+  if (complete < peers) return `${complete} of ${count(peers, 'peer')} ${complete === 1 ? 'has' : 'have'} every edit, the rest goes out at the next start`
+  return `${count(peers, 'peer')} ${peers === 1 ? 'has' : 'have'} every edit`
 }
 
 function peerText({ state, peer, name, reason, address }: Extract<CollabEvent, { type: 'peer' }>): string {

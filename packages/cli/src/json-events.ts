@@ -104,8 +104,23 @@ export interface PlanEvent {
   readonly reason?: string
 }
 
-/** The last line: everything is durable. */
-export interface StoppedEvent {
+/** The last line: everything is durable. After a dry run without the state of things. */
+export interface StoppedEvent extends Partial<LastState> {
   readonly type: 'stopped'
   readonly code: number
+}
+
+/** How things stood when the end was asked for. */
+export interface LastState {
+  /** Connected then, and those of them that hold every edit that is held here. */
+  readonly peers: number
+  readonly complete: number
+  /** Paths of the folder that the next start looks at. */
+  readonly waiting: number
+  /** Pictures and other large files still to be fetched. */
+  readonly fetching: number
+  /** Such files that peers were fetching from here. */
+  readonly serving: number
+  /** Something waits for `collab confirm`. */
+  readonly confirm: boolean
 }

@@ -18,6 +18,10 @@ export class JsonReporter implements Reporter {
     this.#io.line(JSON.stringify(event))
   }
 
+  ending(): void {
+    // What comes is told as it comes.
+  }
+
   end(): void {
     // Nothing is held back.
   }

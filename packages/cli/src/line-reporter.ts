@@ -35,6 +35,10 @@ export class LineReporter implements Reporter {
     else for (const line of text.split('\n')) this.#line(line)
   }
 
+  ending(): void {
+    // What comes is told as it comes.
+  }
+
   end(): void {
     // Nothing is held back.
   }

@@ -13,7 +13,7 @@ const FRAME_MS = 100
 const IDLE_FRAME_MS = 1_000
 
 /** What stays in the scroll-back above the display; the rest is in the display itself. */
-const KEPT = new Set<CollabEvent['type']>(['conflict', 'skipped', 'guard', 'warning', 'plan'])
+const KEPT = new Set<CollabEvent['type']>(['conflict', 'skipped', 'guard', 'warning', 'plan', 'stopped'])
 
 /** A block of lines at the bottom of the terminal, redrawn in place. */
 export class LiveReporter implements Reporter {
@@ -48,6 +48,12 @@ export class LiveReporter implements Reporter {
     const verdict = this.#repetition.judge(event, Date.now())
     if (verdict === 'quiet') return undefined
     return verdict === 'more' ? MORE_OF_THE_SAME : eventText(event, paintFor(this.#io.color))
+  }
+
+  ending(): void {
+    if (this.#shown !== undefined) this.#draw()
+    this.end()
+    this.#drawn = []
   }
 
   /** Leaves the last frame on the screen. */

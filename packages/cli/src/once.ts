@@ -113,7 +113,8 @@ function hasBlobs({ rights, tree }: Workspace): boolean {
   return false
 }
 
-async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+/** @throws when `signal` is aborted before the work is done. */
+export async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted()
   const { promise, reject } = Promise.withResolvers<never>()
   const onAbort = () => reject(new Error('aborted'))

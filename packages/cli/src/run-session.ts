@@ -11,7 +11,8 @@ import { syncOnce } from './once.js'
 import type { Reporter } from './reporter.js'
 import { openSession } from './session.js'
 import type { NetworkInit, Session, SessionInit } from './session.js'
-import type { WarningEvent } from './json-events.js'
+import type { LastState, WarningEvent } from './json-events.js'
+import { lastLook, lastState } from './last-state.js'
 import { show } from './show.js'
 import type { System } from './system.js'
 import type { Heading, Snapshot } from './view.js'
@@ -42,12 +43,12 @@ export async function runSession(init: RunInit): Promise<ExitCode> {
   const stop = AbortSignal.any([system.stop, ended.signal])
   try {
     session = await openSession(sessionInit(init, reporter, end))
-    const code = await untilEnd(init, session, stop).catch((error: unknown) => {
+    const { code, last } = await untilEnd(init, session, { stop, reporter }).catch((error: unknown) => {
       // What made it end says more than what then could not be closed.
       throw failure ?? error
     })
     if (failure !== undefined) throw failure
-    reporter.tell({ type: 'stopped', code })
+    reporter.tell({ type: 'stopped', code, ...last })
     return code
   } finally {
     reporter.end()
@@ -94,9 +95,15 @@ function snapshotOf({ workspace, sync }: Session): Snapshot {
   return { workspace: workspace.status(), transfers: workspace.blobs.status(), ...(sync !== undefined && { folder: sync.status() }) }
 }
 
-async function untilEnd({ system, options }: RunInit, session: Session, stop: AbortSignal): Promise<ExitCode> {
+interface Ending {
+  readonly stop: AbortSignal
+  readonly reporter: Reporter
+}
+
+async function untilEnd({ system, options }: RunInit, session: Session, { stop, reporter }: Ending): Promise<{ code: ExitCode; last: LastState }> {
   const { workspace, sync } = session
   let code: ExitCode = EXIT.ok
+  let last: LastState
   try {
     if (options.once) {
       const peers = options.peer.map((address) => ({ address, peer: peerIdOf(address) }))
@@ -105,9 +112,12 @@ async function untilEnd({ system, options }: RunInit, session: Session, stop: Ab
       if (result.message !== undefined) system.io.error(`collab: ${show(result.message)}`)
     } else await aborted(stop)
   } finally {
+    if (system.stop.aborted) await lastLook(session)
+    reporter.ending()
+    last = lastState(session)
     await session.stop()
   }
-  return code
+  return { code, last }
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {
