@@ -170,6 +170,17 @@ describe('a log', () => {
     expect(() => log.adopt(first)).toThrow(TypeError)
   })
 
+  it('[LOG28] gives nothing of a batch that is not adopted, though its rows are there', async () => {
+    const { log, kv } = await openLog()
+    const read = async () => hashesOf(await log.read({ author: alice.id, head: at(ALICE, 1).hash, from: 0, to: 1, maxBytes: 1e9 }))
+    const staged = await log.stage(ALICE.slice(0, 2))
+    await kv.commit(staged.ops)
+    expect(await log.has(at(ALICE, 1).hash)).toBe(true)
+    expect(await read()).toEqual([])
+    log.adopt(staged)
+    expect(await read()).toEqual(hashesOf(ALICE.slice(0, 2)))
+  })
+
   it('[LOG15] names the run that is missing before an entry', async () => {
     const { add } = await openLog()
     const ahead = await add(ALICE.slice(5))

@@ -200,12 +200,12 @@ export class Log {
   }
 
   /**
-   * Entries `from`..`to`, both included, of the branch that ends in `head`, ascending; none when `head` isn't held
-   * or isn't the author's.
+   * Entries `from`..`to`, both included, of the branch that ends in `head`, ascending; none when `head` isn't held,
+   * isn't the author's, or is of a batch that isn't adopted: its rows may be there and not be durable yet.
    */
   async read({ author, head, from, to, maxBytes }: ReadRange): Promise<readonly Entry[]> {
     const end = await this.#rows.header(head)
-    if (end === undefined || end.author !== author) return []
+    if (end === undefined || end.author !== author || end.seq > this.#newestSeq(author)) return []
     const last = Math.min(to, end.seq)
     const entries: Entry[] = []
     let bytes = 0
@@ -219,6 +219,10 @@ export class Log {
       }
     }
     return entries
+  }
+
+  #newestSeq(author: AuthorId): number {
+    return Math.max(-1, ...(this.#authors.get(author)?.heads ?? []).map(({ seq }) => seq))
   }
 
   /** Hashes of a stretch of a branch. Where only one entry is held at a seq, every branch that reaches so far has it. */

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -217,6 +217,17 @@ describe('a process that is killed', () => {
       expect(a.length).toBeGreaterThan(last)
       expect(b.map(([key]) => key)).toEqual(a.map(([key]) => key))
     }
+  })
+
+  it('[STO23] leaves nothing unsynced to the next one, which moves it out of the log first', async () => {
+    const last = await runUntilKilled(20)
+    const store = openSqliteStore({ path })
+    copyFileSync(path, `${path}-alone`)
+    const alone = openSqliteStore({ path: `${path}-alone` })
+    expect((await alone.scan('a')).length).toBeGreaterThan(last)
+    expect(await alone.scan('a')).toEqual(await store.scan('a'))
+    await alone.close()
+    await store.close()
   })
 })
 

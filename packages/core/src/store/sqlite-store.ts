@@ -1,11 +1,13 @@
 import { chmodSync, existsSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import { StoreDamagedError, StoreTooNewError } from '../base/errors.js'
 import type { KvOp, KvRange, KvStore } from '../base/kv.js'
 import { damaged, isDamage, openError, writeError } from './sqlite-errors.js'
-import { checkOps, checkRange, checkTable, StoreClosedError } from './store-rules.js'
+import { SqliteWal } from './sqlite-wal.js'
+import { checkOps, checkRange, checkTable, StoreClosedError, StoreNotSyncedError } from './store-rules.js'
 
 export interface SqliteStoreInit {
   /** The database file; its directory is made when missing. SQLite keeps a second file, `<path>-wal`, beside it. */
@@ -47,8 +49,11 @@ export function openSqliteStore({ path }: SqliteStoreInit): KvStore {
     if (version === 0) createSchema(db)
     else if (version < SCHEMA_VERSION) db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`)
     const isClean = readCleanFlag(db)
-    if (!isClean) checkIntegrity(db)
-    return new SqliteStore(db, isClean)
+    if (!isClean) {
+      checkIntegrity(db)
+      settle(db)
+    }
+    return new SqliteStore(db, SqliteWal.open(path), isClean)
   } catch (error) {
     closeQuietly(db)
     throw openError(error, path)
@@ -79,18 +84,30 @@ interface Pending {
 
 type Row = readonly [key: string, value: Uint8Array, sum: number]
 
+/**
+ * SQLite writes commits into its log and syncs that only where it must come before something else: before pages go to
+ * their places, and when the log begins anew. That a commit is durable is this class's affair.
+ *
+ * Invariant: a commit's promise resolves after a sync of the log that began when it, and all before it, were written.
+ */
 class SqliteStore implements KvStore {
   readonly #db: DatabaseSync
+  readonly #wal: SqliteWal
   readonly #tables: Set<string>
   readonly #statements = new Map<string, StatementSync>()
   #pending: Pending[] = []
+  /** Writing what waits, until nothing waits any more. */
+  #writing: Promise<void> | undefined
   #isClean: boolean
-  #isClosed = false
+  #closing: Promise<void> | undefined
+  /** Of what was written it is not known what the disk has. */
+  #failed: StoreNotSyncedError | undefined
   /** Damage was met: the next start must look at the whole file. */
   #isDamaged = false
 
-  constructor(db: DatabaseSync, isClean: boolean) {
+  constructor(db: DatabaseSync, wal: SqliteWal, isClean: boolean) {
     this.#db = db
+    this.#wal = wal
     this.#isClean = isClean
     this.#tables = tablesOf(db)
   }
@@ -119,37 +136,57 @@ class SqliteStore implements KvStore {
     this.#checkOpen()
     checkOps(ops)
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    if (this.#pending.length === 0) setImmediate(() => this.#flush())
     this.#pending.push({ ops, resolve, reject })
+    this.#writing ??= this.#writeAll()
     return promise
   }
 
   async close(): Promise<void> {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    this.#flush()
+    this.#closing ??= this.#close()
+    return await this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.#writing
     try {
-      if (!this.#isClean || this.#isDamaged) setCleanFlag(this.#db, !this.#isDamaged)
+      const isSound = !this.#isDamaged
+      if (this.#failed === undefined && (!this.#isClean || !isSound)) setCleanFlag(this.#db, isSound)
     } finally {
+      this.#wal.close()
       this.#db.close()
     }
   }
 
-  /** One transaction, and so one fsync, for everything that waits. */
-  #flush(): void {
-    const group = this.#pending
-    if (group.length === 0) return
-    this.#pending = []
-    try {
-      this.#write(group)
-    } catch (error) {
-      for (const { reject } of group) reject(error)
-      return
+  async #writeAll(): Promise<void> {
+    // What is committed in one turn goes together, and so does what comes while the disk is busy.
+    await nextTurn()
+    while (this.#pending.length > 0) {
+      const group = this.#pending
+      this.#pending = []
+      try {
+        this.#write(group)
+        await this.#sync()
+        for (const { resolve } of group) resolve()
+      } catch (error) {
+        for (const { reject } of group) reject(error)
+      }
     }
-    for (const { resolve } of group) resolve()
+    this.#writing = undefined
   }
 
+  /** After a failure the system may forget what it could not write, and say of the next sync that it went well. */
+  async #sync(): Promise<void> {
+    try {
+      await this.#wal.sync()
+    } catch (error) {
+      this.#failed = new StoreNotSyncedError(error)
+      throw this.#failed
+    }
+  }
+
+  /** One transaction for everything in `group`. */
   #write(group: readonly Pending[]): void {
+    if (this.#failed !== undefined) throw this.#failed
     const created = new Set<string>()
     rollBack(this.#db)
     try {
@@ -195,7 +232,8 @@ class SqliteStore implements KvStore {
   }
 
   #checkOpen(): void {
-    if (this.#isClosed) throw new StoreClosedError()
+    if (this.#closing !== undefined) throw new StoreClosedError()
+    if (this.#failed !== undefined) throw this.#failed
   }
 }
 
@@ -240,7 +278,7 @@ function checkVersion(db: DatabaseSync): number {
 }
 
 function configure(db: DatabaseSync): void {
-  db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${MAX_WAL_BYTES}; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
+  db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = ${MAX_WAL_BYTES}; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
 }
 
 function createSchema(db: DatabaseSync): void {
@@ -251,6 +289,14 @@ function createSchema(db: DatabaseSync): void {
      PRAGMA user_version = ${SCHEMA_VERSION};
      COMMIT`
   )
+}
+
+/**
+ * What an ended process wrote is there to be read, on the disk or not. This writes it to its places and syncs those: after
+ * a sync that failed, another one of the log would prove nothing.
+ */
+function settle(db: DatabaseSync): void {
+  db.exec('PRAGMA wal_checkpoint')
 }
 
 function readCleanFlag(db: DatabaseSync): boolean {

@@ -1,4 +1,4 @@
-import { CollabError } from '../base/errors.js'
+import { CollabError, errorMessage } from '../base/errors.js'
 import type { KvOp, KvRange } from '../base/kv.js'
 
 /** A store was used after it was closed. */
@@ -12,6 +12,13 @@ export class StoreClosedError extends CollabError {
 export class StoreWriteError extends CollabError {
   constructor(message: string, options?: ErrorOptions) {
     super('StoreWriteError', message, options)
+  }
+}
+
+/** Whether the last commits are on the disk is not known; the store must be opened anew, which reads what there is. */
+export class StoreNotSyncedError extends CollabError {
+  constructor(cause: unknown) {
+    super('StoreNotSyncedError', `the disk did not confirm what was written to the store: ${errorMessage(cause)}; check the disk, then start again`, { cause })
   }
 }
 
