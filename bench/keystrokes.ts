@@ -1,5 +1,5 @@
 import { RivalWorker } from './rivals/rival-worker.js'
-import { rivals } from './rivals/rivals.js'
+import { areOthersInstalled, rivals } from './rivals/rivals.js'
 import { median, milliseconds, quantile } from './table.js'
 import type { Row } from './table.js'
 
@@ -15,6 +15,7 @@ const PACES = [
 
 /** From a keystroke in one process until it is visible in another, over each rival's own transport on loopback. */
 export async function measureKeystrokes(): Promise<readonly Row[]> {
+  if (!areOthersInstalled()) process.stderr.write('collab alone is measured; `npx --yes pnpm@12 bench:others` fetches what it is measured beside\n')
   const taken = new Map<string, number[]>()
   for (let round = 0; round < ROUNDS; round++) {
     for (const name of Object.keys(rivals)) {

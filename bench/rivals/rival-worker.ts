@@ -6,13 +6,16 @@ import type { Answer, Figures, Order } from './orders.js'
 
 const PROCESS = fileURLToPath(new URL('./rival-process.js', import.meta.url))
 
+/** Automerge's program counts down to moments that are over, and Node would say so each time. */
+const QUIET = ['--disable-warning=TimeoutNegativeWarning']
+
 /** One process of a rival. */
 export class RivalWorker {
   readonly #child: ChildProcess
 
   constructor(name: string) {
     // Only so does `undefined` in an answer arrive.
-    this.#child = fork(PROCESS, [name], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], serialization: 'advanced' })
+    this.#child = fork(PROCESS, [name], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], serialization: 'advanced', execArgv: QUIET })
   }
 
   async ready(order: Order): Promise<string | undefined> {

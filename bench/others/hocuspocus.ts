@@ -1,11 +1,11 @@
 import { HocuspocusProvider } from '@hocuspocus/provider'
 import { Server } from '@hocuspocus/server'
 import * as Y from 'yjs'
-import type { Rival } from './shared-text.js'
-import { yjsText } from './yjs-text.js'
+import type { Rival } from '../dist/rivals/shared-text.js'
+import { yjsText } from '../dist/rivals/yjs-text.js'
 
 /** The server keeps the document in memory. */
-export const hocuspocus: Rival = {
+export const rival: Rival = {
   async serve() {
     const server = new Server({ address: '127.0.0.1', port: 0, quiet: true })
     await server.listen()

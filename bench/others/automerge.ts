@@ -2,8 +2,8 @@ import { Repo, splice } from '@automerge/automerge-repo'
 import type { AutomergeUrl } from '@automerge/automerge-repo'
 import { WebSocketClientAdapter, WebSocketServerAdapter } from '@automerge/automerge-repo-network-websocket'
 import { WebSocketServer } from 'ws'
-import { addressOf } from './server-address.js'
-import type { Rival } from './shared-text.js'
+import { addressOf } from './server-address.ts'
+import type { Rival } from '../dist/rivals/shared-text.js'
 
 interface Content {
   text: string
@@ -12,7 +12,7 @@ interface Content {
 const serving: Repo[] = []
 
 /** Nothing is stored. */
-export const automerge: Rival = {
+export const rival: Rival = {
   async serve() {
     const server = new WebSocketServer({ host: '127.0.0.1', port: 0 })
     // The same class by another name of its package.

@@ -2,12 +2,12 @@ import { setupWSConnection } from '@y/websocket-server/utils'
 import { WebSocketServer } from 'ws'
 import * as Y from 'yjs'
 import { WebsocketProvider } from 'y-websocket'
-import { addressOf } from './server-address.js'
-import type { Rival } from './shared-text.js'
-import { yjsText } from './yjs-text.js'
+import { addressOf } from './server-address.ts'
+import type { Rival } from '../dist/rivals/shared-text.js'
+import { yjsText } from '../dist/rivals/yjs-text.js'
 
 /** The server keeps the document in memory. */
-export const yWebsocket: Rival = {
+export const rival: Rival = {
   async serve() {
     const server = new WebSocketServer({ host: '127.0.0.1', port: 0 })
     server.on('connection', (socket, request) => setupWSConnection(socket, request))
