@@ -67,11 +67,19 @@ export function decodeCbor(bytes: Uint8Array): Cbor {
   }
 }
 
+/** A list, whose items are still to be checked. */
+function isList(value: unknown): value is readonly Cbor[] {
+  return Array.isArray(value)
+}
+
 function checkPlain(value: unknown): Cbor {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value
   if (value instanceof Uint8Array) return value
   if (typeof value === 'number' && Number.isSafeInteger(value)) return value
-  if (Array.isArray(value)) return value.map(checkPlain)
+  if (isList(value)) {
+    for (const item of value) checkPlain(item)
+    return value
+  }
   throw new MalformedError('a CBOR value of a kind that the format does not use')
 }
 

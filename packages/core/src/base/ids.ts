@@ -27,9 +27,9 @@ const isHexOf = (length: number, text: string): boolean => text.length === lengt
 
 function parser<T extends string>(name: string, length: number) {
   return (value: Uint8Array | string): T => {
-    const text = typeof value === 'string' ? value : toHex(value)
-    if (!isHexOf(length, text)) throw new RangeError(`not a ${name}: expected ${length} bytes`)
-    return text as T
+    const isRight = typeof value === 'string' ? isHexOf(length, value) : value.length === length
+    if (!isRight) throw new RangeError(`not a ${name}: expected ${length} bytes`)
+    return (typeof value === 'string' ? value : toHex(value)) as T
   }
 }
 
