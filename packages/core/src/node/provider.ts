@@ -18,7 +18,7 @@ export interface ProviderOptions {
   readonly awareness?: Awareness | null
   /** Connects at once. @default true */
   readonly connect?: boolean
-  /** As of `OpenDocumentOptions`. @default 100 */
+  /** As of `OpenDocumentOptions`. @default 25 */
   readonly coalesceMs?: number
 }
 
