@@ -11,6 +11,7 @@ import { eventually } from './eventually.js'
 
 export const ADMISSION = '/collab/admit/1'
 export const SYNC = '/collab/sync/1'
+export const BLOB = '/collab/blob/1'
 export const GOSSIP = ['/meshsub/1.2.0', '/meshsub/1.1.0', '/meshsub/1.0.0', '/floodsub/1.0.0'] as const
 
 type Node = Awaited<ReturnType<typeof createLibp2p>>
@@ -24,6 +25,8 @@ export class RawPeer implements AsyncDisposable {
   readonly received = new Map<string, Buffer[]>()
   /** Sync streams, whoever opened them. */
   readonly syncStreams: RawStream[] = []
+  /** Streams for blobs that the other side opened. */
+  readonly blobStreams: RawStream[] = []
 
   private constructor(node: Node, address: string) {
     this.node = node
@@ -39,9 +42,10 @@ export class RawPeer implements AsyncDisposable {
       connectionManager: { reconnectRetries: 0 }
     })
     const peer = new RawPeer(node, address)
-    for (const protocol of [...GOSSIP, SYNC]) {
+    for (const protocol of [...GOSSIP, SYNC, BLOB]) {
       await node.handle(protocol, (stream) => {
         if (protocol === SYNC) peer.syncStreams.push(stream)
+        if (protocol === BLOB) peer.blobStreams.push(stream)
         peer.keep(protocol, stream)
       })
     }
@@ -88,9 +92,16 @@ export class RawPeer implements AsyncDisposable {
     return this.syncStreams[0] as RawStream
   }
 
-  /** What the other side said on the sync streams. */
-  messages(): readonly (readonly Cbor[])[] {
-    return framesOf(this.bytesOf(SYNC)).map((bytes) => decodeCbor(bytes) as readonly Cbor[])
+  /** The stream for blobs of who has joined: the smaller peer id opens it. */
+  async joinBlobs(): Promise<RawStream> {
+    const [connection] = this.node.getConnections()
+    if (this.node.peerId.toString() < (connection?.remotePeer.toString() ?? '')) return await this.open(BLOB)
+    return await eventually('a stream for blobs', () => this.blobStreams[0])
+  }
+
+  /** What the other side said on the sync streams, or on those of another protocol. */
+  messages(protocol = SYNC): readonly (readonly Cbor[])[] {
+    return framesOf(this.bytesOf(protocol)).map((bytes) => decodeCbor(bytes) as readonly Cbor[])
   }
 
   async disconnected(): Promise<void> {

@@ -91,7 +91,10 @@ class Libp2pTransport implements Transport {
   readonly peerId: string
   readonly #init: TransportInit
   readonly #key: PrivateKey
+  /** Who could not prove D. */
   readonly #refusals: Refusals
+  /** Who proved it and did wrong: proving it once more makes up for nothing. */
+  readonly #faults: Refusals
   readonly #admission: Admission
   readonly #gate: GossipGate
   readonly #streams: SyncStreams
@@ -113,6 +116,7 @@ class Libp2pTransport implements Transport {
     const clock = init.clock ?? systemClock
     const random = init.random ?? systemRandom
     this.#refusals = new Refusals(clock)
+    this.#faults = new Refusals(clock)
     this.#gate = new GossipGate(clock, connection => this.#admission.isAdmitted(connection))
     this.#admission = new Admission({
       self: this.peerId,
@@ -143,7 +147,7 @@ class Libp2pTransport implements Transport {
       self: this.peerId,
       dial: addresses => this.#dial(addresses),
       connected: peer => this.#connectionsTo(peer).length > 0,
-      refused: peer => this.#refusals.refused(peer),
+      refused: peer => this.#isRefused(peer),
       own: () => this.addresses(),
       unreachable: (address, cause) => this.#unreachable(address, cause),
       clock,
@@ -202,7 +206,7 @@ class Libp2pTransport implements Transport {
   }
 
   disconnect(peer: string, reason: string): void {
-    this.#refusals.failed(peer)
+    this.#faults.failed(peer)
     const connections = this.#connectionsTo(peer)
     this.#streams.drop(peer, reason)
     for (const connection of connections) connection.abort(new Error(reason))
@@ -222,7 +226,7 @@ class Libp2pTransport implements Transport {
       privateKey: this.#key,
       topic: gossipTopic(crypto, discoveryKey),
       gate: this.#gate,
-      refused: peer => this.#refusals.refused(peer),
+      refused: peer => this.#isRefused(peer),
       listen,
       defaultListen: platform.defaultListen,
       transports: platform.transports,
@@ -256,6 +260,10 @@ class Libp2pTransport implements Transport {
   async #dial(addresses: readonly string[]): Promise<string> {
     const connection = await this.#running().dial(addresses.map(address => multiaddr(address)))
     return connection.remotePeer.toString()
+  }
+
+  #isRefused(peer: string): boolean {
+    return this.#refusals.refused(peer) || this.#faults.refused(peer)
   }
 
   #connectionsTo(peer: string): readonly Connection[] {

@@ -5,7 +5,7 @@ import { backoffMs } from './backoff.js'
 import { addressesToDial } from './dial-addresses.js'
 import { Dialer } from './dialer.js'
 import { MAX_ADDRESSES_PER_PEER, MAX_UNASKED_TARGETS, REDIAL_MAX_MS, REDIAL_MIN_MS, YIELD_DIAL_MS } from './net-limits.js'
-import { MAX_REFUSALS, REFUSAL_MAX_MS } from './net-limits.js'
+import { FORGOTTEN_MS, MAX_REFUSALS, REFUSAL_MAX_MS } from './net-limits.js'
 import { Refusals, refusalMs } from './refusals.js'
 import { TestPeer } from './test-peers.js'
 import { nobleCrypto } from '../keys/noble-crypto.js'
@@ -203,7 +203,7 @@ describe('addressesToDial', () => {
 })
 
 describe('Refusals', () => {
-  it('[DIAL11] a peer is refused longer with every failure, up to a limit, and forgiven on success', () => {
+  it('[DIAL11] a peer is refused longer with every failure, up to a limit, and forgiven on success or after a time without one', () => {
     const clock = new ManualClock()
     const refusals = new Refusals(clock)
     expect([1, 2, 3, 4, 50].map(refusalMs)).toEqual([0, 0, 2000, 4000, REFUSAL_MAX_MS])
@@ -212,6 +212,13 @@ describe('Refusals', () => {
     clock.time += 2000
     expect(refusals.refused('A')).toBe(false)
     refusals.failed('A')
+    clock.time += 3999
+    expect(refusals.refused('A')).toBe(true)
+    clock.time += FORGOTTEN_MS + 1
+    for (let i = 0; i < 2; i++) refusals.failed('A')
+    expect(refusals.refused('A')).toBe(false)
+    refusals.failed('A')
+    expect(refusals.refused('A')).toBe(true)
     refusals.succeeded('A')
     expect(refusals.refused('A')).toBe(false)
   })

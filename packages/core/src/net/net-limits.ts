@@ -31,6 +31,8 @@ export const MAX_REFUSALS = 1024
 export const FORGIVEN_FAILURES = 2
 export const REFUSAL_MIN_MS = 2_000
 export const REFUSAL_MAX_MS = 600_000
+/** After this time without a failure a peer starts anew: as long as the longest refusal. */
+export const FORGOTTEN_MS = 600_000
 
 /** Connections in all; DESIGN expects groups of at most 100 peers, and strangers hold up to `MAX_UNADMITTED`. */
 export const MAX_CONNECTIONS = 256

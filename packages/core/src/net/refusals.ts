@@ -1,7 +1,10 @@
 import type { Clock } from '../base/clock.js'
-import { FORGIVEN_FAILURES, MAX_REFUSALS, REFUSAL_MAX_MS, REFUSAL_MIN_MS } from './net-limits.js'
+import { FORGIVEN_FAILURES, FORGOTTEN_MS, MAX_REFUSALS, REFUSAL_MAX_MS, REFUSAL_MIN_MS } from './net-limits.js'
 
-/** Peers that failed, and until when they are refused; the longest untouched is forgotten when the table is full. */
+/**
+ * Peers that failed, and until when they are refused. One that was good for long starts anew; the longest untouched is
+ * forgotten when the table is full.
+ */
 export class Refusals {
   readonly #clock: Clock
   readonly #peers = new Map<string, { failures: number; until: number }>()
@@ -16,9 +19,11 @@ export class Refusals {
 
   /** Counts a failure of `peer`. */
   failed(peer: string): void {
-    const failures = (this.#peers.get(peer)?.failures ?? 0) + 1
+    const now = this.#clock.monotonic()
+    const before = this.#peers.get(peer)
+    const failures = 1 + (before === undefined || now - before.until >= FORGOTTEN_MS ? 0 : before.failures)
     this.#peers.delete(peer)
-    this.#peers.set(peer, { failures, until: this.#clock.monotonic() + refusalMs(failures) })
+    this.#peers.set(peer, { failures, until: now + refusalMs(failures) })
     const oldest = this.#peers.keys().next().value
     if (this.#peers.size > MAX_REFUSALS && oldest !== undefined) this.#peers.delete(oldest)
   }

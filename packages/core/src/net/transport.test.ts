@@ -128,6 +128,20 @@ describe('a mesh of transports', () => {
     expect(a.left[0]).toEqual({ peer: b.id, reason: 'nonsense in the frame' })
   })
 
+  it('[NET15] a member that does wrong again and again is refused for a time, though it is admitted each time', async () => {
+    await using net = new TestNet()
+    const a = await net.peer()
+    a.onFrame = () => Promise.reject(new Error('nonsense in the frame'))
+    const b = await net.peer({ peers: [a.address] })
+    for (let times = 1; times <= 3; times++) {
+      await Promise.all([a, b].map((peer) => peer.until(`it joined ${times} times`, () => peer.joined.length === times)))
+      await b.transport.send(a.id, utf8('x'))
+      await a.until('it was sent away', () => a.left.length === times)
+    }
+    await b.until('it is refused', () => b.troubles.length > 0 || b.joined.length > 3)
+    expect(a.joined).toHaveLength(3)
+  })
+
   it('[NET10] stop ends although a peer reads nothing, and sends that wait are told', async () => {
     await using net = new TestNet()
     const a = await net.peer()
