@@ -102,6 +102,11 @@ export class PeerProcess {
     return here.status.transfers
   }
 
+  /** Without any more ado. */
+  kill(): void {
+    this.#child.kill('SIGKILL')
+  }
+
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null) return
     const ended = new Promise((resolve) => this.#child.once('exit', resolve))

@@ -44,12 +44,14 @@ export class BlobLists {
     await this.#kv.commit(nodes.map(({ hash, bytes }): KvOp => ({ table: MANIFEST, key: hash, value: bytes })))
   }
 
-  /** Deletes the manifests of a blob. */
+  /** Deletes the manifests of a blob, less those that are part of another one too: a version of a file shares most of them. */
   async drop(blob: BlobId): Promise<void> {
     this.#lists.delete(blob)
     const root = await this.#kv.get(MANIFEST, blob)
     if (root === undefined) return
-    await this.#kv.commit([blob, ...childrenOf(root)].map((key): KvOp => ({ table: MANIFEST, key })))
+    const parts = childrenOf(root)
+    const shared = parts.length === 0 ? new Set<string>() : await this.#partsOfOthers(blob)
+    await this.#kv.commit([blob, ...parts.filter((part) => !shared.has(part))].map((key): KvOp => ({ table: MANIFEST, key })))
   }
 
   /** Of everything kept: the blobs, and the manifests that are part of one. */
@@ -57,6 +59,11 @@ export class BlobLists {
     const rows = await this.#kv.scan(MANIFEST)
     const parts = new Set(rows.flatMap(([, bytes]) => childrenOf(bytes)))
     return rows.filter(([hash]) => !parts.has(hash)).map(([hash]) => parseBlobId(hash))
+  }
+
+  async #partsOfOthers(blob: BlobId): Promise<ReadonlySet<string>> {
+    const rows = await this.#kv.scan(MANIFEST)
+    return new Set(rows.flatMap(([hash, bytes]) => (hash === blob ? [] : childrenOf(bytes))))
   }
 
   #remember(list: ChunkList): ChunkList {
