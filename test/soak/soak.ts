@@ -22,7 +22,7 @@ export interface SoakInit {
 const TOPOLOGIES: readonly Topology[] = ['chain', 'star', 'mesh']
 /** People act this often, all together: the pace is part of the test, and nothing waits for it. */
 const PACE_MS = 40
-const AGREE_MS = 180_000
+const AGREE_MS = 600_000
 
 /** People write, processes are killed, stopped and frozen, and connected in other ways; once a round all must agree. */
 export async function runSoak(init: SoakInit): Promise<void> {
