@@ -70,7 +70,7 @@ describe('the package of core', () => {
     const folder = join(temporary, 'api')
     expect(await makeApiDocs(folder)).toEqual([])
     const pages = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    expect(pages).toEqual(expect.arrayContaining(['index/functions/joinWorkspace.md', 'index/classes/CollabProvider.md', 'browser/functions/joinWorkspace.md', 'node/conformance/functions/registerProviderConformance.md']))
+    expect(pages).toEqual(expect.arrayContaining(['index/functions/joinWorkspace.md', 'index/classes/CollabProvider.md', 'browser/functions/joinWorkspace.md', 'browser/webrtc/functions/webRtc.md', 'node/conformance/functions/registerProviderConformance.md']))
     expect(readFileSync(join(folder, 'index/interfaces/OpenDocument.md'), 'utf8')).toContain('durable here')
   })
 

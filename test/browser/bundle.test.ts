@@ -2,8 +2,11 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { bundle } from '../harness/browser/bundle.js'
 
-/** What a tab fetches for the whole door, Yjs with it, minified and by gzip: 265 kB as measured. */
+/** What a tab fetches for the whole door, Yjs with it, minified and by gzip: 270 kB as measured. */
 const BUDGET_BYTES = 275_000
+
+/** What WebRTC adds to it: 2 kB as measured. */
+const WEBRTC_BUDGET_BYTES = 4_000
 
 const whole = bundle(`export * from '@collab/core/browser'`)
 const sizeOf = (code: string): number => gzipSync(code).length
@@ -31,6 +34,14 @@ describe('core in a bundle for browsers', () => {
     const { code, kept } = await bundle(`export { parseLink } from '@collab/core/browser'`)
     expect([...kept.keys()].filter((id) => /libp2p|yjs|indexeddb/.test(id))).toEqual([])
     expect(sizeOf(code)).toBeLessThan(BUDGET_BYTES / 10)
+  })
+
+  it('[WEB5] has nothing of WebRTC in it, which a door of its own adds for little', async () => {
+    const both = await bundle(`export * from '@collab/core/browser'; export * from '@collab/core/browser/webrtc'`)
+    expect((await whole).code).not.toContain('RTCPeerConnection')
+    expect(both.code).toContain('RTCPeerConnection')
+    expect([both.imports, both.complaints]).toEqual([[], []])
+    expect(sizeOf(both.code) - sizeOf((await whole).code)).toBeLessThan(WEBRTC_BUDGET_BYTES)
   })
 
   it('[WEB4] is what a bundler for browsers takes for the plain name too', async () => {

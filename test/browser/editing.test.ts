@@ -1,27 +1,18 @@
 import { encodeLink, joinWorkspace, keysFromWriteKey, nodeCrypto } from '@collab/core'
 import type { OpenDocument, Workspace } from '@collab/core'
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { inChromium, noChromium, startChromium } from '../harness/browser/chromium.js'
 import { EditorPage, serveExample } from '../harness/browser/editor-page.js'
 import { TestArea } from '../harness/cli-process.js'
 import { eventually } from '../harness/eventually.js'
+import { freePort } from '../harness/folder-peer.js'
 
 const CODE = '.cm-content'
 const WS = '/ip4/127.0.0.1/tcp/0/ws'
 
 const newLink = (): string => encodeLink(nodeCrypto, keysFromWriteKey(nodeCrypto, nodeCrypto.randomBytes(32)))
-
-async function freePort(): Promise<number> {
-  const probe = createServer()
-  await new Promise<void>((resolve) => void probe.listen(0, '127.0.0.1', resolve))
-  const { port } = probe.address() as AddressInfo
-  await new Promise((resolve) => void probe.close(resolve))
-  return port
-}
 
 /** A peer in Node that tabs can dial, with the file open. */
 async function nodePeer(link: string, listen = WS): Promise<{ workspace: Workspace; opened: OpenDocument; address: string }> {

@@ -147,7 +147,7 @@ export async function sendUntilReset(stream: RawStream, chunk: () => Uint8Array,
   return sent
 }
 
-function framesOf(bytes: Buffer): readonly Buffer[] {
+export function framesOf(bytes: Buffer): readonly Buffer[] {
   const frames: Buffer[] = []
   for (let at = 0; at + 4 <= bytes.length; ) {
     const length = bytes.readUInt32BE(at)

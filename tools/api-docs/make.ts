@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { Application, LogLevel, Logger } from 'typedoc'
 
 const core = resolve(fileURLToPath(import.meta.url), '../../../../packages/core')
-const DOORS = ['src/index.ts', 'src/browser/index.ts', 'src/node/conformance.ts']
+const DOORS = ['src/index.ts', 'src/browser/index.ts', 'src/browser/webrtc.ts', 'src/node/conformance.ts']
 
 /** Keeps what TypeDoc has to say. */
 class Listener extends Logger {
@@ -32,8 +32,8 @@ export async function makeApiDocs(folder: string): Promise<readonly string[]> {
     excludePrivate: true,
     excludeInternal: true,
     disableSources: true,
-    // Brands of ids, and types of libp2p under names of ours.
-    intentionallyNotExported: ['Id', 'Services', 'Node', 'NetPlatform', 'Shared'],
+    // Brands of ids, types of libp2p under names of ours, and what an app hands on without a look inside.
+    intentionallyNotExported: ['Id', 'Services', 'Node', 'NetPlatform', 'Shared', 'DirectInit', 'DirectLink'],
     outputs: [{ name: 'markdown', path: folder }],
     logLevel: LogLevel.Warn
   })

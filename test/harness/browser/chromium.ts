@@ -14,9 +14,12 @@ if (noChromium) process.stderr.write('Tests in a browser are skipped: no Chromiu
 
 const launch = { executablePath: chromiumPath ?? '', args: ['--disable-dev-shm-usage', '--disable-background-timer-throttling'] }
 
+/** WebRTC as on a machine in a local network, whatever network this one has. */
+export const DIRECT_HERE = ['--disable-features=WebRtcHideLocalIpsWithMdns', '--allow-loopback-in-peer-connection']
+
 /** Each `newContext` of it is a profile of its own, in memory. */
-export async function startChromium(): Promise<Browser> {
-  return await chromium.launch(launch)
+export async function startChromium(flags: readonly string[] = []): Promise<Browser> {
+  return await chromium.launch({ ...launch, args: [...launch.args, ...flags] })
 }
 
 /** One profile on the disk. */

@@ -4,6 +4,7 @@ import { nobleCrypto } from '../keys/noble-crypto.js'
 import type { WorkspaceKeys } from '../keys/workspace-keys.js'
 import { BROWSER } from '../net/browser-platform.js'
 import { peerOfAddress } from '../net/dial-addresses.js'
+import type { Direct } from '../net/net-platform.js'
 import { joinTarget, targetOf } from '../node/join-topic.js'
 import type { JoinBase, Target } from '../node/join-topic.js'
 import type { Workspace } from '../node/workspace-types.js'
@@ -14,6 +15,13 @@ import { TabDocuments } from './tab-documents.js'
 import type { Documents } from './tab-documents.js'
 
 export interface JoinDocumentsOptions extends JoinBase {
+  /**
+   * Connects to other tabs without a peer in Node between them: `webRtc()` of `@collab/core/browser/webrtc`. Members then
+   * learn the address of this machine, as far as the browser shows it.
+   *
+   * @default it connects to the peers that it dials, and to nobody else
+   */
+  readonly direct?: Direct
   /** What the other members see. @default 'browser' */
   readonly name?: string
   /**
@@ -50,8 +58,8 @@ export async function joinWorkspace(topic: string, options: JoinOptions = {}): P
 
 /**
  * Joins as `joinWorkspace` does, for documents only and in any number of tabs: they are one peer together, which lives
- * in one of them and goes on in another when that one is closed. It dials the peers of all of them; the name and a libp2p
- * node of the app's own are those of the tab that it lives in.
+ * in one of them and goes on in another when that one is closed. It dials the peers of all of them; the name, direct
+ * connections and a libp2p node of the app's own are those of the tab that it lives in.
  *
  * @throws {InvalidTopicError} when it is neither a link nor a name.
  * @throws {AlreadyRunningError} when another tab joined the workspace for itself alone.
@@ -79,9 +87,10 @@ export async function joinDocuments(topic: string, options: JoinDocumentsOptions
 }
 
 async function join(target: Target, options: JoinDocumentsOptions, store: KvStore, witnessed: (session: number) => boolean): Promise<Workspace> {
-  const { name = 'browser' } = options
+  const { name = 'browser', direct } = options
+  const platform = { ...BROWSER, ...(direct !== undefined && { direct }) }
   // Nothing here names the machine. A copied profile is noticed by what its peers hold.
-  const place = { crypto: nobleCrypto, platform: BROWSER, name, machine: 'browser', listen: [], mdns: false, store, witnessed }
+  const place = { crypto: nobleCrypto, platform, name, machine: 'browser', listen: [], mdns: false, store, witnessed }
   return await joinTarget(target, options, place)
 }
 

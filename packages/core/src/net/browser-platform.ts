@@ -1,5 +1,5 @@
 import { webSockets } from '@libp2p/websockets'
-import type { NetPlatform } from './create-transport.js'
+import type { NetPlatform } from './net-platform.js'
 
 /** A tab dials and is not dialled: it reaches peers that listen for WebSockets. */
 export const BROWSER: NetPlatform = {

@@ -38,6 +38,8 @@ export interface NodeInit {
   readonly listen: readonly string[]
   readonly defaultListen: readonly string[]
   readonly transports: TransportFactories
+  /** Time to connect to one address, in milliseconds. @default ADDRESS_DIAL_MS */
+  readonly addressDialMs?: number | undefined
   /** @default the package's own */
   readonly noiseCrypto?: NoiseCrypto
   /** @default libp2p's own */
@@ -66,7 +68,7 @@ function optionsOf(init: NodeInit): NodeOptions {
       maxConnections: limits.MAX_CONNECTIONS,
       inboundConnectionThreshold: limits.INBOUND_PER_SECOND_PER_HOST,
       maxIncomingPendingConnections: limits.MAX_PENDING_INBOUND,
-      addressDialTimeout: limits.ADDRESS_DIAL_MS,
+      addressDialTimeout: init.addressDialMs ?? limits.ADDRESS_DIAL_MS,
       dialTimeout: limits.DIAL_MS,
       maxPeerAddrsToDial: limits.MAX_ADDRESSES_PER_PEER
     },

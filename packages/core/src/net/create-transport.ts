@@ -14,44 +14,21 @@ import { errorMessage } from '../base/errors.js'
 import { gossipTopic, mdnsTag } from '../keys/public-names.js'
 import { Admission } from './admission.js'
 import { createNode } from './create-libp2p.js'
-import type { Node, NodeFactory, NodeInternals, NoiseCrypto, TransportFactories } from './create-libp2p.js'
+import type { Node, NodeFactory } from './create-libp2p.js'
 import { peerOfAddress } from './dial-addresses.js'
 import { BlobStreams } from './blob-streams.js'
 import { Dialer } from './dialer.js'
 import { GossipGate } from './gossip-gate.js'
 import { Gossip } from './gossip.js'
 import { checkListenAddresses, listenError } from './listen-addresses.js'
-import { STOP_STEP_MS } from './net-limits.js'
+import { MeetingPoint } from './meeting-point.js'
+import { Meetings } from './meetings.js'
+import { DIRECT_DIAL_MS, STOP_STEP_MS } from './net-limits.js'
+import { directAddress } from './net-platform.js'
+import type { DirectLink, Discovery, NetPlatform } from './net-platform.js'
 import { Refusals } from './refusals.js'
 import { SyncStreams } from './sync-streams.js'
 import type { BlobChannel, Transport, TransportHandlers, TransportPeer } from './transport.js'
-
-/** What the system under a transport offers. */
-export interface NetPlatform {
-  readonly transports: TransportFactories
-  /** Where to listen unless told; empty where nobody can be listened for. */
-  readonly defaultListen: readonly string[]
-  /** What connections are encrypted with. @default the Noise package's own */
-  readonly noiseCrypto?: NoiseCrypto
-  /** Looks for peers on the local network. @default nobody can */
-  readonly discover?: (init: DiscoveryInit) => Discovery
-  /** Calls back when the network is there again, until the returned function is called. @default nobody tells */
-  readonly whenOnline?: (back: () => void) => () => void
-}
-
-export interface DiscoveryInit {
-  readonly components: NodeInternals
-  /** Label that only holders of D can compute. */
-  readonly tag: string
-  readonly discovered: (peer: string, addresses: readonly string[]) => void
-  /** It does not work here; told once. */
-  readonly failed: (cause: string) => void
-}
-
-export interface Discovery {
-  start(): Promise<void>
-  stop(): Promise<void>
-}
 
 export interface TransportInit {
   /** 32-byte Ed25519 seed of the peer key. */
@@ -100,6 +77,9 @@ class Libp2pTransport implements Transport {
   readonly #streams: SyncStreams
   readonly #blobs: BlobStreams | undefined
   readonly #dialer: Dialer
+  readonly #meetingPoint: MeetingPoint
+  readonly #direct: DirectLink | undefined
+  readonly #meetings: Meetings | undefined
   /** Connected peers that were admitted. */
   readonly #members = new Set<string>()
   #node: Node | undefined
@@ -153,6 +133,16 @@ class Libp2pTransport implements Transport {
       clock,
       random
     })
+    this.#meetingPoint = new MeetingPoint({ admission: this.#admission, disconnect, clock })
+    const direct = init.platform.direct?.open({ send: (peer, letter) => this.#meetings?.send(peer, letter) ?? false })
+    this.#direct = direct
+    this.#meetings = direct && new Meetings({
+      met: peer => this.#dialer.met(peer, [directAddress(peer)]),
+      received: (peer, letter) => direct.received(peer, letter),
+      disconnect,
+      clock,
+      random
+    })
   }
 
   async start(): Promise<void> {
@@ -163,6 +153,7 @@ class Libp2pTransport implements Transport {
     await this.#admission.start(node)
     await this.#streams.start(node)
     await this.#blobs?.start(node)
+    await this.#meetingPoint.start(node)
     node.addEventListener('connection:close', event => this.#streams.closed(event.detail))
     node.addEventListener('peer:disconnect', event => void this.#disconnected(event.detail.toString()))
     node.addEventListener('self:peer:update', () => this.#announce())
@@ -229,7 +220,8 @@ class Libp2pTransport implements Transport {
       refused: peer => this.#isRefused(peer),
       listen,
       defaultListen: platform.defaultListen,
-      transports: platform.transports,
+      transports: [...platform.transports, ...(this.#direct?.transports ?? [])],
+      addressDialMs: this.#direct && DIRECT_DIAL_MS,
       ...(platform.noiseCrypto !== undefined && { noiseCrypto: platform.noiseCrypto }),
       ...(libp2p !== undefined && { create: libp2p })
     })
@@ -291,11 +283,14 @@ class Libp2pTransport implements Transport {
     this.#dialer.joined(peer)
     this.#init.handlers.joined(peer)
     const connection = this.#streams.connectionOf(peer)
-    if (connection !== undefined) this.#blobs?.joined(peer, connection)
+    if (connection === undefined) return
+    this.#blobs?.joined(peer, connection)
+    this.#meetings?.joined(peer, connection)
   }
 
   #left(peer: string, reason: string): void {
     this.#blobs?.left(peer)
+    this.#meetings?.left(peer)
     this.#init.handlers.left(peer, reason)
   }
 
@@ -320,13 +315,14 @@ class Libp2pTransport implements Transport {
     const wasMember = this.#members.delete(peer)
     const { peerStore } = this.#running()
     const id = peerIdFromString(peer)
+    const through = wasMember && this.#meetings?.reaches(peer) === true ? [directAddress(peer)] : []
     try {
       const known = wasMember ? (await peerStore.get(id)).addresses.map(({ multiaddr }) => multiaddr.toString()) : []
       if (!wasMember) await peerStore.delete(id)
-      this.#dialer.left(peer, known)
+      this.#dialer.left(peer, known, through)
     } catch (error) {
       this.#init.logger?.debug('no addresses of a peer that left', { peer, error: errorMessage(error) })
-      this.#dialer.left(peer, [])
+      this.#dialer.left(peer, [], through)
     }
   }
 
@@ -336,6 +332,8 @@ class Libp2pTransport implements Transport {
     this.#admission.stop()
     this.#gate.stop()
     this.#blobs?.stop()
+    this.#meetings?.stop()
+    this.#meetingPoint.stop()
     await this.#streams.stop(STOP_STEP_MS)
     for (const connection of this.#node?.getConnections() ?? []) connection.abort(new Error('stopping'))
     const clock = this.#init.clock ?? systemClock

@@ -68,6 +68,8 @@ function isParsed(address: Parsed | undefined): address is Parsed {
 }
 
 function isUsable(address: Parsed, mine: readonly Parsed[]): boolean {
+  // Nobody can be called there: whoever is told of a peer by others dials it so.
+  if (address.text.startsWith('/webrtc')) return false
   if (address.family === 'other') return true
   const { host, port } = address
   if (port === '' || port === '0' || host === '0.0.0.0' || host === '::' || host.toLowerCase().startsWith('fe80:')) return false

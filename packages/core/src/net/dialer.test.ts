@@ -164,6 +164,30 @@ describe('Dialer', () => {
     expect(dials.length).toBe(count)
   })
 
+  it('[DIAL15] of a pair that is told of each other the smaller peer id dials, for a while, and again after a loss when somebody still helps', async () => {
+    const { clock, dials, connected, dialer } = setUp(nobody)
+    const to = (peer: string): readonly string[] => [`/webrtc/p2p/${peer}`]
+    for (const peer of ['Z', 'A', 'M', 'refused']) dialer.met(peer, to(peer))
+    await clock.pass(0)
+    expect(dials).toEqual([{ at: 0, addresses: to('Z') }])
+    await clock.pass(3_600_000)
+    expect(dials.find(({ addresses }) => addresses[0] === to('A')[0])?.at).toBe(YIELD_DIAL_MS)
+    expect(new Set(dials.flatMap(({ addresses }) => addresses))).toEqual(new Set([...to('Z'), ...to('A')]))
+    const tried = dials.length
+    await clock.pass(3_600_000)
+    expect(dials.length).toBe(tried)
+    connected.add('Z')
+    dialer.met('Z', to('Z'))
+    connected.delete('Z')
+    dialer.left('Z', LAN, to('Z'))
+    await clock.pass(0)
+    expect(dials.slice(tried).map(({ addresses }) => addresses)).toEqual([[...to('Z'), `${LAN[0]}/p2p/Z`]])
+    dialer.stop()
+    dialer.met('Z2', to('Z2'))
+    await clock.pass(3_600_000)
+    expect(dials.length).toBe(tried + 1)
+  })
+
   it('[DIAL7] back-off stays between half its step and its maximum', () => {
     assert(
       property(nat(1000), double({ min: 0, max: 0.999, noNaN: true }), (attempt, chance) => {
@@ -186,7 +210,7 @@ describe('addressesToDial', () => {
     const far = '/ip4/10.8.0.3/tcp/1'
     const near = '/ip4/192.168.1.9/tcp/1'
     const otherMachineOrFamily = ['/ip4/127.0.0.1/tcp/1', '/ip6/2001:db8::1/tcp/1']
-    const nonsense = ['/ip4/0.0.0.0/tcp/1', '/ip4/1.2.3.4/tcp/0', 'nonsense', '/ip4/1.2.3.4/udp/5']
+    const nonsense = ['/ip4/0.0.0.0/tcp/1', '/ip4/1.2.3.4/tcp/0', 'nonsense', '/ip4/1.2.3.4/udp/5', `/webrtc/p2p/${PEER}`]
     expect(dial(far, `${near}/p2p/${PEER}`, near, ...otherMachineOrFamily, ...nonsense)).toEqual([near, far])
   })
 

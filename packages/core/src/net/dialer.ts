@@ -77,7 +77,12 @@ export class Dialer {
 
   /** `peer` announced itself on the LAN. The smaller peer id dials, the larger only if that came to nothing. */
   discovered(peer: string, addresses: readonly string[]): void {
-    this.#unasked(peer, addresses, limits.DISCOVERED_ATTEMPTS)
+    this.#unasked(peer, addressesToDial(peer, addresses, this.#init.own()), limits.DISCOVERED_ATTEMPTS)
+  }
+
+  /** A peer that is connected told of `peer`, whom nobody else finds at `addresses`. */
+  met(peer: string, addresses: readonly string[]): void {
+    this.#unasked(peer, addresses, limits.SEEN_ATTEMPTS)
   }
 
   /** `peer` is connected and admitted. */
@@ -88,17 +93,20 @@ export class Dialer {
     }
   }
 
-  /** The last connection to `peer` is gone; `addresses` are where it said it listens, when it had been admitted. */
-  left(peer: string, addresses: readonly string[]): void {
+  /**
+   * The last connection to `peer` is gone. Of one that had been admitted, `addresses` are where it said it listens, and
+   * `through` those with which another peer that is connected helps.
+   */
+  left(peer: string, addresses: readonly string[], through: readonly string[] = []): void {
     const asked = this.#targetsOf(peer).filter(target => target.asked)
     for (const target of asked) this.#due(target, this.#backoff(target))
-    if (asked.length === 0 && addresses.length > 0) this.#unasked(peer, addresses, limits.SEEN_ATTEMPTS)
+    if (asked.length > 0) return
+    this.#unasked(peer, [...through, ...addressesToDial(peer, addresses, this.#init.own())], limits.SEEN_ATTEMPTS)
   }
 
-  #unasked(peer: string, announced: readonly string[], attempts: number): void {
-    const { self, connected, refused, own } = this.#init
+  #unasked(peer: string, addresses: readonly string[], attempts: number): void {
+    const { self, connected, refused } = this.#init
     if (this.#stopped || peer === self || connected(peer) || refused(peer)) return
-    const addresses = addressesToDial(peer, announced, own())
     const known = this.#targets.get(peer)
     if (addresses.length === 0 || known?.asked === true) return
     if (known !== undefined) {

@@ -1,7 +1,7 @@
 import type { ComponentLogger, Logger, PeerDiscovery, PeerInfo } from '@libp2p/interface'
 import { mdns } from '@libp2p/mdns'
 import { errorMessage } from '../base/errors.js'
-import type { Discovery, DiscoveryInit } from './create-transport.js'
+import type { Discovery, DiscoveryInit } from './net-platform.js'
 
 /**
  * Finds peers on the LAN by multicast DNS. It is started here and not by libp2p, which would keep a record of every

@@ -64,3 +64,29 @@ export const REOPEN_MAX_MS = 10_000
 export const HEAL_MS = 1_000
 /** `stop` returns within twice this, even when a peer is stuck. */
 export const STOP_STEP_MS = 800
+
+/** Peers that a peer tells of each other: as many as a group is designed for. */
+export const MAX_GUESTS = 128
+/** Peers that one is told of: each is a connection of its own, and a browser slows down with many. */
+export const MAX_MET = 16
+/** A letter between two that are told of each other: an offer with all its candidates takes a few kilobytes. */
+export const MAX_LETTER_BYTES = 16 * KiB
+/** A frame with a letter; with keys, 32 bytes each and two before, it is shorter. */
+export const MAX_MEETING_FRAME_BYTES = MAX_LETTER_BYTES + 64
+/** Those who come within this time are told of together. */
+export const MEETING_TELL_MS = 100
+/** Letters of one peer that are carried on: one to each that it is told of, and answers, then a try every few seconds. */
+export const LETTERS = { burst: 4 * MAX_MET, perSecond: 4 }
+/** Bytes waiting for a peer that does not take its letters, before further ones are dropped. */
+export const LETTERS_WAITING_BYTES = 4 * MAX_LETTER_BYTES
+/** Direct connections that are being made at once, each way. */
+export const MAX_DIRECT_PENDING = MAX_MET
+/** Candidates may be gathered from slow servers, and letters take a round trip. */
+export const DIRECT_DIAL_MS = 15_000
+/** Gathering candidates; what a slow server would say later is done without. */
+export const GATHER_MS = 3_000
+/** One message on a data channel: what every browser takes. */
+export const DIRECT_MESSAGE_BYTES = 64 * KiB
+/** Bytes waiting in a data channel before the writer waits, and at which it goes on. */
+export const DIRECT_HIGH_BYTES = 1024 * KiB
+export const DIRECT_LOW_BYTES = 256 * KiB

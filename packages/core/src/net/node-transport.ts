@@ -1,8 +1,9 @@
 import { tcp } from '@libp2p/tcp'
 import { webSockets } from '@libp2p/websockets'
 import { createTransport as createOn } from './create-transport.js'
-import type { NetPlatform, TransportInit } from './create-transport.js'
+import type { TransportInit } from './create-transport.js'
 import { LanDiscovery } from './discovery.js'
+import type { NetPlatform } from './net-platform.js'
 import { noiseCrypto } from './node-noise-crypto.js'
 import type { Transport } from './transport.js'
 
