@@ -1,6 +1,8 @@
-import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { LOCAL, TestArea, treeOf, untilSame } from '../harness/cli-process.js'
+import { eventually } from '../harness/eventually.js'
 
 interface Links {
   readonly write: string
@@ -48,6 +50,22 @@ describe('collab hold', () => {
     expect((await area.run(early, { home: area.path('home-a') })).code).toBe(0)
     await area.join(links.read, 'b', ['--peer', holder.address])
     await untilSame([area.path('a'), area.path('b')])
+  })
+
+  it('[CLI47] holds no more pictures than it was told, says so, and texts all the same', async () => {
+    await using area = new TestArea()
+    const links = await newLinks(area)
+    area.folder('a')
+    for (const name of ['one.png', 'two.png', 'three.png']) writeFileSync(area.path('a', name), randomBytes(60_000))
+    writeFileSync(area.path('a', 'notes.md'), 'words\n')
+    const member = await area.join(links.write, 'a')
+    const holder = area.start(['hold', links.blind, ...LOCAL, '--json', '--max-size', '130k', '--peer', member.address], { home: area.path('home-h') })
+    await holder.event('warning', ({ code }) => code === 'hold-full')
+    await holder.event('synced')
+    const chunks = (): readonly number[] => readdirSync(area.path('home-h'), { recursive: true, withFileTypes: true }).filter(({ name }) => name.length === 64).map(({ parentPath, name }) => statSync(`${parentPath}/${name}`).size)
+    await eventually('two of them are there', () => chunks().length === 2)
+    expect((await holder.stop()).code).toBe(0)
+    expect(chunks().reduce((sum, bytes) => sum + bytes, 0)).toBeLessThanOrEqual(130 * 1024)
   })
 })
 

@@ -28,6 +28,10 @@ describe('parseArgs', () => {
     })
   })
 
+  it('[CLI47] takes a limit for what is held, and the days within which nothing goes', () => {
+    expect(parse('hold', 'x', '--max-size', '50G', '--keep-days', '7')).toMatchObject({ command: 'hold', link: 'x', maxSize: 50 * 1024 ** 3, keepDays: 7 })
+  })
+
   it('[CLI61] has defaults: mdns, no peers, everything else off; one call leaves nothing for the next', () => {
     parse('join', 'x', 'y', '--peer', '/a')
     expect(parse('join', '-', 'y')).toEqual({

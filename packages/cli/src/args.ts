@@ -30,6 +30,13 @@ export interface TrashOptions {
   readonly trashSize?: number
 }
 
+/** How much is held of pictures and other large files. */
+export interface HoldOptions {
+  /** Bytes. */
+  readonly maxSize?: number
+  readonly keepDays?: number
+}
+
 export interface LinkOptions {
   readonly readOnly: boolean
   readonly blind: boolean
@@ -39,7 +46,7 @@ export interface LinkOptions {
 
 export type Request =
   | ({ readonly command: 'join'; readonly topic: string; readonly folder: string; readonly readOnly: boolean; readonly dryRun: boolean } & RunOptions & BlobOptions & TrashOptions)
-  | ({ readonly command: 'hold'; readonly link: string } & RunOptions)
+  | ({ readonly command: 'hold'; readonly link: string } & RunOptions & HoldOptions)
   | ({ readonly command: 'new' } & LinkOptions)
   | ({ readonly command: 'link'; readonly folder?: string; readonly addresses: boolean } & LinkOptions)
   | { readonly command: 'status'; readonly folder?: string; readonly json: boolean }
@@ -127,9 +134,12 @@ function addRunning(program: Command, take: (request: Request) => void): void {
     .command('hold')
     .description('store and serve a workspace without a folder and without reading it')
     .argument('<link>', 'any link of the workspace, or - to read it from standard input; taken as a blind one', notEmpty)
-  runOptions(hold).action((link: string, options: RunOptions) => {
-    take({ command: 'hold', link, ...options })
-  })
+  runOptions(hold)
+    .option('--max-size <size>', 'hold so much of pictures and large files (50G), the oldest go first, also those that are still in use (default: all)', size)
+    .option('--keep-days <days>', 'but none that came in so many days (default 30)', positive)
+    .action((link: string, options: RunOptions & HoldOptions) => {
+      take({ command: 'hold', link, ...options })
+    })
 }
 
 function runOptions(command: Command): Command {

@@ -1,6 +1,6 @@
 import { hostname, userInfo } from 'node:os'
 import type { BlobLimits } from '@collab/core'
-import type { BlobOptions, RunOptions, TrashOptions } from './args.js'
+import type { BlobOptions, HoldOptions, RunOptions, TrashOptions } from './args.js'
 import { chooseReporter } from './choose-reporter.js'
 import type { FailureError } from './cli-error.js'
 import { EXIT } from './exit-code.js'
@@ -19,7 +19,7 @@ import type { Heading, Snapshot } from './view.js'
 
 export interface RunInit extends Pick<SessionInit, 'storeId' | 'keys' | 'folder'> {
   readonly system: System
-  readonly options: RunOptions & Partial<BlobOptions> & TrashOptions
+  readonly options: RunOptions & Partial<BlobOptions> & TrashOptions & HoldOptions
   /** What the heading calls the topic; never a secret. */
   readonly topic: string
   /** Addresses that came in the link. */
@@ -66,6 +66,7 @@ function sessionInit({ system, storeId, keys, folder, options, addresses, notice
     trash: trashOf(options),
     blobs: { enabled: options.blobs !== false, ...(options.maxBlob !== undefined && { maxBytes: options.maxBlob }) },
     blobLimits: limitsOf(options),
+    hold: holdOf(options),
     name: options.name ?? defaultName(),
     machine: machineId(system.home.directory),
     tell: onceEach((event) => reporter.tell(event)),
@@ -81,6 +82,10 @@ const DAY_MS = 24 * 60 * 60 * 1000
 
 function trashOf({ trashDays, trashSize }: TrashOptions): NonNullable<SessionInit['trash']> {
   return { ...(trashDays !== undefined && { maxAgeMs: trashDays * DAY_MS }), ...(trashSize !== undefined && { maxBytes: trashSize }) }
+}
+
+function holdOf({ maxSize, keepDays }: HoldOptions): NonNullable<SessionInit['hold']> {
+  return { ...(maxSize !== undefined && { maxBytes: maxSize }), ...(keepDays !== undefined && { keepMs: keepDays * DAY_MS }) }
 }
 
 export function networkOf({ peer, listen, mdns }: RunOptions, addresses: readonly string[]): NetworkInit {

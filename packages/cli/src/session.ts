@@ -1,5 +1,5 @@
 import { NodeChunkFiles, collectYoungEvery, createTransport, nodeCrypto, openStoreOrSetAside, openWorkspace, silentLogger, systemClock } from '@collab/core'
-import type { BlobLimits, KvStore, Workspace, WorkspaceInit, WorkspaceKeys } from '@collab/core'
+import type { BlobLimits, HoldInit, KvStore, Workspace, WorkspaceInit, WorkspaceKeys } from '@collab/core'
 import { FolderSync, lockFolder, openFolder } from '@collab/folder'
 import type { BlobPolicy, FolderFs, Marker, PurgeOptions } from '@collab/folder'
 import { answer } from './answers.js'
@@ -38,6 +38,8 @@ export interface SessionInit {
   readonly blobs?: BlobPolicy
   readonly trash?: PurgeOptions
   readonly blobLimits?: BlobLimits
+  /** How much is held where there is no folder. */
+  readonly hold?: Omit<HoldInit, 'chunks'>
   readonly name: string
   readonly machine: string
   readonly tell: (event: CollabEvent) => void
@@ -71,7 +73,6 @@ export async function openSession(init: SessionInit): Promise<Session> {
   const { workspace, isRolledBack } = await openOwnWorkspace(init, store, fs)
   opening.defer(() => workspace.stop())
   const teller = new ChangeTeller((limit) => workspace.history({ limit }), init.tell)
-  if (fs === undefined) workspace.blobs.use(new NodeChunkFiles(`${init.storeDirectory}/chunks`))
   const sync = fs === undefined ? undefined : folderSync(init, workspace, fs, { isRolledBack, isLost: isFresh || init.lostStore === true })
   if (sync !== undefined) opening.defer(() => sync.stop())
   opening.defer(() => teller.idle())
@@ -141,7 +142,18 @@ async function openOwnWorkspace(init: SessionInit, store: KvStore, fs: FolderFs 
   const { keys, name, machine, network, blobLimits = {} } = init
   const transport: WorkspaceInit['transport'] = (privateKey, handlers) =>
     createTransport({ listen: [], peers: [], mdns: false, ...network, privateKey, handlers, crypto: nodeCrypto, discoveryKey: keys.discoveryKey })
-  const workspace = await openWorkspace({ keys, store, name, machine, continuous, blobLimits, onBlobBytes: collectYoungEvery(), ...(network !== undefined && { transport }) })
+  const hold = fs === undefined ? { chunks: new NodeChunkFiles(`${init.storeDirectory}/chunks`), ...init.hold } : undefined
+  const workspace = await openWorkspace({
+    keys,
+    store,
+    name,
+    machine,
+    continuous,
+    blobLimits,
+    onBlobBytes: collectYoungEvery(),
+    ...(hold !== undefined && { hold }),
+    ...(network !== undefined && { transport })
+  })
   return { workspace, isRolledBack }
 }
 

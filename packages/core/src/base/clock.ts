@@ -1,6 +1,6 @@
 /** Time as an argument: the real clock in a program, a virtual one in a simulation. */
 export interface Clock {
-  /** Wall-clock milliseconds since 1970: shown to people, decides nothing. */
+  /** Wall-clock milliseconds since 1970: shown to people; decides nothing but the age in days of what is kept for a while. */
   now(): number
   /** Milliseconds that only ever grow: for deadlines and back-off. */
   monotonic(): number

@@ -32,6 +32,8 @@ export interface BlobDriverInit {
   readonly limits: BlobLimits
   /** So many bytes of blobs passed through memory. */
   readonly onBytes: (bytes: number) => void
+  /** Whether there is room for a wanted blob, once its chunks are known. @default there is */
+  readonly admit?: (list: ChunkList) => Promise<boolean>
   /** A peer was sent away for what it sent. */
   readonly onRefused: (peer: string, reason: string) => void
   /** Chunks or manifests could not be kept. */
@@ -138,6 +140,18 @@ export class BlobDriver implements Blobs {
     for (const blob of await this.#lists.all()) if (!blobs.has(blob) && !this.#wanted.has(blob)) await this.#lists.drop(blob)
   }
 
+  /** The blobs whose chunks are known. */
+  async known(): Promise<readonly BlobId[]> {
+    return await this.#lists.all()
+  }
+
+  /** It is not wanted any more, its chunks are gone, and so is the list of them. */
+  async forget(blob: BlobId): Promise<void> {
+    this.unwant(blob)
+    await this.#lists.drop(blob)
+    await this.#look(blob)
+  }
+
   onWhole(listener: (blob: BlobId) => void): Unsubscribe {
     return this.#events.on('whole', listener)
   }
@@ -194,6 +208,7 @@ export class BlobDriver implements Blobs {
     const { blob } = list
     if (!this.#wanted.has(blob)) return
     if (list.size !== (this.#wanted.get(blob) ?? list.size)) return this.unwant(blob)
+    if ((await this.#init.admit?.(list)) === false) return await this.forget(blob)
     const chunks = await this.#insist(() => this.#place?.prepare(list))
     if (chunks !== undefined && this.#wanted.has(blob)) this.#handle({ type: 'opened', blob, held: { list, chunks } })
   }

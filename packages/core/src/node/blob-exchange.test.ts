@@ -205,6 +205,22 @@ describe('blobs over real connections', () => {
     expect(equalBytes((await c.fetch(named)) ?? new Uint8Array(), bytes)).toBe(true)
   })
 
+  it('[BLOB61] [BLOB64] that were given up, or belong to nothing, are gone from the disk of one that cannot read, and no other', async () => {
+    const path = directory()
+    const a = await start()
+    const named = await a.add(content(8, 2_000_000))
+    const blind = await start([a], { blind: path })
+    await blind.fetch(named)
+    const keys = chunkFiles(path).map((name) => name.slice(-64))
+    const [first = '', second = ''] = keys
+    const store = new NodeChunkFiles(path)
+    await store.remove(first)
+    await store.remove(first)
+    await store.sweep((key) => key !== second)
+    expect(chunkFiles(path).map((name) => name.slice(-64)).sort()).toEqual(keys.filter((key) => key !== first && key !== second).sort())
+    expect(keys.length).toBeGreaterThan(3)
+  })
+
   it('[BLOB3] that were spoilt where they lie are not served, and come from elsewhere', async () => {
     const bytes = content(4, 1_500_000)
     const path = directory()

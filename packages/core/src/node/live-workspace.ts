@@ -13,6 +13,7 @@ import type { Log } from '../log/log.js'
 import type { Transport, TransportHandlers } from '../net/transport.js'
 import { DocumentOpener } from './document-opener.js'
 import type { BlobDriver } from './blob-driver.js'
+import type { HeldBlobs } from './held-blobs.js'
 import type { Blobs } from './blob-types.js'
 import { readHistory } from './history.js'
 import { readDeleted, readPast, readVoids } from './past-view.js'
@@ -47,6 +48,8 @@ export interface LiveWorkspaceInit {
   readonly clock: Clock
   readonly logger: Logger
   readonly blobs: BlobDriver
+  /** What one that cannot read holds of them; who can fetches what the tree shows. */
+  readonly held: HeldBlobs | undefined
   /** What this peer calls itself. */
   readonly name: string
   readonly transport: ((peerSeed: Uint8Array, handlers: TransportHandlers) => Transport) | undefined
@@ -136,7 +139,7 @@ export class LiveWorkspace implements Workspace {
     const { transport, replica } = this.#init
     if (transport === undefined) return
     this.#transport = transport(replica.identity.peerSeed, this.#handlers())
-    if (this.rights === 'blind') await this.#holdBlobs()
+    await this.#holdBlobs()
     this.#driver.start(this.#transport)
     this.#init.blobs.start(this.#transport)
     await this.#transport.start()
@@ -149,6 +152,7 @@ export class LiveWorkspace implements Workspace {
     this.#presence.stop()
     await this.#documents.close()
     this.#driver.stop()
+    this.#init.held?.stop()
     this.#init.blobs.stop()
     await this.#transport?.stop()
     await this.#init.replica.close()
@@ -295,14 +299,20 @@ export class LiveWorkspace implements Workspace {
   async #receive(entries: readonly Entry[]): Promise<Outcome> {
     const outcome = await this.#init.replica.receive(entries)
     this.#tell(outcome)
-    if (this.rights === 'blind') for (const { header } of outcome.staged.accepted) for (const blob of header.blobs) this.#init.blobs.want(blob)
+    this.#holdNew(outcome)
     if (outcome.nodes.length > 0) this.#mergeWhenQuiet()
     return outcome
   }
 
-  /** Who cannot read holds every blob that an entry brings; who can fetches what the tree shows. */
+  /** What the entries here name. */
   async #holdBlobs(): Promise<void> {
-    for (const { blobs } of (await this.#init.log.headers()).values()) for (const blob of blobs) this.#init.blobs.want(blob)
+    const { held, log } = this.#init
+    await held?.start([...(await log.headers()).values()].flatMap(({ blobs }) => blobs))
+  }
+
+  #holdNew({ staged }: Outcome): void {
+    const named = staged.accepted.flatMap(({ header }) => header.blobs)
+    if (named.length > 0) this.#init.held?.named(named).catch((error: unknown) => this.#onFailure(error))
   }
 
   #mergeWhenQuiet(): void {

@@ -1,17 +1,18 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
-import { readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { Bitfield } from '../blob/bitfield.js'
 import { isChunk } from '../blob/blob-place.js'
-import type { BlobPlace, Kept } from '../blob/blob-place.js'
+import type { Kept } from '../blob/blob-place.js'
 import type { ChunkList } from '../blob/chunk-list.js'
 import { SEAL_BYTES } from '../blob/chunk-limits.js'
+import type { ChunkStore } from './held-blobs.js'
 import { nodeCrypto } from './node-crypto.js'
 
 /**
  * Sealed chunks as files, `<directory>/<first two digits>/<hash>`: for who holds a workspace without reading it. A file
  * is written whole under another name first; what a power failure spoilt all the same is found when it is read.
  */
-export class NodeChunkFiles implements BlobPlace {
+export class NodeChunkFiles implements ChunkStore {
   readonly #directory: string
   #temporary = 0
 
@@ -58,6 +59,16 @@ export class NodeChunkFiles implements BlobPlace {
 
   drop(): Promise<void> {
     return Promise.resolve()
+  }
+
+  async remove(key: string): Promise<void> {
+    await rm(this.#path(key), { force: true })
+  }
+
+  async sweep(isWanted: (key: string) => boolean): Promise<void> {
+    for (const part of await readdir(this.#directory)) {
+      for (const key of part.length === 2 ? await readdir(`${this.#directory}/${part}`) : []) if (!isWanted(key)) await this.remove(key)
+    }
   }
 
   #path(key: string): string {

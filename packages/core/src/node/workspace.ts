@@ -14,6 +14,8 @@ import { deriveBlobKeys } from '../blob/blob-keys.js'
 import { BlobDriver } from './blob-driver.js'
 import type { BlobLimits } from './blob-types.js'
 import type { Pace } from './document-types.js'
+import { HeldBlobs } from './held-blobs.js'
+import type { HoldInit } from './held-blobs.js'
 import { identityRow, nextIdentity, readIdentity } from './identity.js'
 import { LiveWorkspace } from './live-workspace.js'
 import { Replica } from './replica.js'
@@ -47,6 +49,8 @@ export interface WorkspaceInit {
   readonly pace?: Pace
   /** Bandwidth of pictures and other large files. @default no limits */
   readonly blobLimits?: BlobLimits
+  /** With a blind link: where pictures and other large files are kept, and how much of them. @default none are */
+  readonly hold?: HoldInit
   /** Told of all bytes of pictures and other large files that passed through memory: `collectYoungEvery` is one. @default none */
   readonly onBlobBytes?: (bytes: number) => void
   readonly crypto: Crypto
@@ -81,9 +85,14 @@ export async function openWorkspace(init: WorkspaceInit): Promise<Workspace> {
     logger: logger.scope('blobs'),
     keys: keys.rights === 'blind' ? undefined : deriveBlobKeys(crypto, keys.readKey),
     limits: init.blobLimits ?? {},
+    admit: async (list) => (await held?.admit(list)) ?? true,
     onBytes: init.onBlobBytes ?? (() => undefined),
     onRefused: (peer, reason) => events.emit('peer', { peer, name: undefined, state: 'refused', reason }),
     onTrouble: (message) => events.emit('warning', { code: 'blob-failed', message })
   })
-  return new LiveWorkspace({ name: init.name, crypto, keys, store, log, replica, events, clock, logger, blobs, transport: init.transport })
+  const { hold } = init
+  if (hold !== undefined) blobs.use(hold.chunks)
+  const onFull = (message: string): void => events.emit('warning', { code: 'hold-full', message })
+  const held = keys.rights === 'blind' ? new HeldBlobs({ kv: store, clock, blobs, hold, onFull }) : undefined
+  return new LiveWorkspace({ name: init.name, crypto, keys, store, log, replica, events, clock, logger, blobs, held, transport: init.transport })
 }
