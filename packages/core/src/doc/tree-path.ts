@@ -1,4 +1,4 @@
-import { utf8 } from '../base/bytes.js'
+import { isLongerInUtf8 } from '../base/bytes.js'
 import { MAX_DEPTH, MAX_NAME_BYTES, MAX_PATH_BYTES } from '../base/limits.js'
 
 /**
@@ -28,7 +28,7 @@ export function checkName(name: string): string | undefined {
   if (name.includes('/') || name.includes('\\')) return 'a name contains a path separator'
   if (hasControl(name)) return 'a name contains a control character'
   if (!name.isWellFormed()) return 'a name is not well-formed Unicode'
-  if (utf8(name).length > MAX_NAME_BYTES) return `a name is longer than ${MAX_NAME_BYTES} bytes`
+  if (isLongerInUtf8(name, MAX_NAME_BYTES)) return `a name is longer than ${MAX_NAME_BYTES} bytes`
   if (name.normalize('NFC') !== name) return 'a name is not in Unicode normal form C'
   if (isReserved(name)) return 'a name is reserved for private state'
   return undefined
@@ -36,7 +36,7 @@ export function checkName(name: string): string | undefined {
 
 /** Why a slash-separated relative path is refused, or undefined when it is fine. */
 export function checkPath(path: string): string | undefined {
-  if (path.length > MAX_PATH_BYTES || utf8(path).length > MAX_PATH_BYTES) return `a path is longer than ${MAX_PATH_BYTES} bytes`
+  if (isLongerInUtf8(path, MAX_PATH_BYTES)) return `a path is longer than ${MAX_PATH_BYTES} bytes`
   const names = path.split('/')
   if (names.length > MAX_DEPTH + 1) return `a path has more than ${MAX_DEPTH} directories`
   for (const name of names) {

@@ -1,4 +1,4 @@
-import { fromUtf8, utf8 } from '../base/bytes.js'
+import { fromUtf8, isLongerInUtf8, utf8 } from '../base/bytes.js'
 import { type Cbor, CborFields, decodeCbor, encodeCbor } from '../base/cbor.js'
 import { assertNever, MalformedError } from '../base/errors.js'
 import { idBytes, parseAuthorId, parseDocId, parseNodeId, parseOpId, type OpId } from '../base/ids.js'
@@ -263,7 +263,7 @@ function decodeOpId(value: Cbor): OpId {
 /** Text whose UTF-8 form has at most `maxBytes`. */
 function boundedText(fields: CborFields, maxBytes: number): string {
   const text = fields.text(maxBytes)
-  if (utf8(text).length > maxBytes) throw new MalformedError('text longer than the limit')
+  if (isLongerInUtf8(text, maxBytes)) throw new MalformedError('text longer than the limit')
   return text
 }
 

@@ -1,5 +1,5 @@
 import { Doc } from 'yjs'
-import { fromUtf8, utf8 } from '../base/bytes.js'
+import { fromUtf8, isLongerInUtf8 } from '../base/bytes.js'
 import type { Clock } from '../base/clock.js'
 import type { Crypto } from '../base/crypto.js'
 import { CollabError, NotPermittedError, errorMessage } from '../base/errors.js'
@@ -101,7 +101,7 @@ export class DocumentOpener {
 /** @throws {RangeError} for a name that others could not type, or that does not fit into every change. */
 function checkDocumentName(name: string): void {
   const isPlain = name !== '' && name.isWellFormed() && name === name.normalize('NFC') && !/\p{Cc}/u.test(name)
-  if (!isPlain || utf8(name).length > MAX_DOCUMENT_NAME_BYTES) {
+  if (!isPlain || isLongerInUtf8(name, MAX_DOCUMENT_NAME_BYTES)) {
     throw new RangeError(`a document's name has 1 to ${MAX_DOCUMENT_NAME_BYTES} bytes of ordinary text`)
   }
 }
