@@ -2,9 +2,9 @@ import { readdirSync, readlinkSync } from 'node:fs'
 import type { Clock } from '@collab/core'
 import type { HeldId } from './folder-fs.js'
 import { CONTROL_DIRECTORY } from './rel-path.js'
+import { Slices } from './slices.js'
 import { TRASH_DIRECTORY } from './trash.js'
 
-const SLICE_MS = 4
 const FRESH_MS = 5000
 const HELD_PATH = `/${CONTROL_DIRECTORY}/${TRASH_DIRECTORY}/`
 
@@ -28,12 +28,10 @@ export class Holders {
 
   async #look(): Promise<ReadonlySet<HeldId>> {
     const ids = new Set<HeldId>()
-    let sliceEnd = this.#clock.monotonic() + SLICE_MS
+    const slices = new Slices(this.#clock)
     for (const process of entriesOf('/proc').filter((name) => /^\d+$/.test(name))) {
       for (const fd of entriesOf(`/proc/${process}/fd`)) addHeld(ids, `/proc/${process}/fd/${fd}`)
-      if (this.#clock.monotonic() < sliceEnd) continue
-      await new Promise((resolve) => setImmediate(resolve))
-      sliceEnd = this.#clock.monotonic() + SLICE_MS
+      if (slices.isOver) await slices.next()
     }
     return ids
   }

@@ -13,6 +13,7 @@ import type { Lookout } from './lookout.js'
 import { isPut, isTake } from './plan.js'
 import type { Recorder } from './recorder.js'
 import type { RelPath } from './rel-path.js'
+import { Slices } from './slices.js'
 
 /** Paths of one round. */
 const ROUND_PATHS = 2_000
@@ -104,8 +105,10 @@ export class Round {
 
   async #gather(paths: readonly RelPath[]): Promise<Subject[]> {
     const subjects: Subject[] = []
+    const slices = new Slices(this.#context.clock)
     let units = 0
     for (let at = 0; at < paths.length; at += GATHERED_TOGETHER) {
+      if (slices.isOver) await slices.next()
       if (units > ROUND_UNITS) {
         for (const rest of paths.slice(at)) this.#context.dirty.add(rest)
         break

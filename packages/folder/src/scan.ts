@@ -9,6 +9,7 @@ import type { IgnoreRules } from './ignore.js'
 import type { RelPath } from './rel-path.js'
 import { joinPath } from './rel-path.js'
 import type { DiskFact } from './signature.js'
+import { Slices } from './slices.js'
 import type { Spelling } from './spelling.js'
 
 /** The folder itself cannot be listed: nothing may be concluded from that about its files. */
@@ -18,8 +19,6 @@ export class FolderMissingError extends CollabError {
   }
 }
 
-/** Longest time that a scan holds the event loop. */
-const SLICE_MS = 5
 const REPLACEMENT = '\u{fffd}'
 
 export interface ScanContext {
@@ -31,16 +30,15 @@ export interface ScanContext {
 /** Lists one directory after the other, synchronously: promise calls cost four times as much. */
 export async function scanTree(context: ScanContext, rules: IgnoreRules, options: ScanOptions = {}): Promise<Listing> {
   const collector = new Collector(context, rules)
-  let sliceEnd = context.clock.monotonic() + SLICE_MS
+  const slices = new Slices(context.clock)
   for (;;) {
     const directory = collector.pending.pop()
     if (directory === undefined) return collector.listing()
     for (const _ of collector.readDirectory(directory)) {
-      if (context.clock.monotonic() < sliceEnd) continue
+      if (!slices.isOver) continue
       options.onProgress?.(collector.entries.size)
-      await nextTurn()
+      await slices.next()
       options.signal?.throwIfAborted()
-      sliceEnd = context.clock.monotonic() + SLICE_MS
     }
   }
 }
@@ -181,8 +179,4 @@ class Collector {
   #skip(directory: RelPath | '', name: string, reason: string): void {
     this.skipped.push({ path: directory === '' ? name : `${directory}/${name}`, reason })
   }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }
