@@ -2,6 +2,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { BREAKS } from './breaks/breaks.js'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
@@ -92,3 +93,12 @@ describe('the tables of docs/RELIABILITY.md', () => {
 function namesIn(row: string): readonly string[] {
   return [...row.matchAll(/`#?(\w+)\(\)`/g)].map((match) => match[1] ?? '')
 }
+
+describe('the deliberate breaks', () => {
+  it('[SPEC7] fit the code, and name a rule that one of their tests quotes', () => {
+    const unfit = BREAKS.filter(({ file, code, broken }) => code === broken || read(file).split(code).length !== 2)
+    const unruled = BREAKS.filter(({ rule, tests }) => !tests.some((test) => read(test).includes(`[${rule}]`)))
+    expect([...unfit, ...unruled].map(({ name }) => name)).toEqual([])
+    expect(BREAKS.length).toBeGreaterThan(20)
+  })
+})

@@ -23,6 +23,8 @@ describe('a folder whose disk fails for a while', () => {
       await settled()
       await world.pass(3 * RETRY_MS)
       expect([...b.user.files()]).toEqual([['a.md', 'zero\none\n'], ['b.md', 'b\n'], ['c.md', 'c\n']])
+      const told = b.warnings.filter((warning) => warning.startsWith('blocked: '))
+      expect(['a.md', 'c.md', 'e.md'].map((path) => told.filter((warning) => warning.startsWith(`blocked: ${path} `)).length)).toEqual([1, 1, 1])
       expect(new Set(b.warnings).size).toBe(b.warnings.length)
       b.diskError = undefined
       await world.pass(RETRY_MS)

@@ -106,6 +106,58 @@ describe('a directory that a peer moved', () => {
   })
 })
 
+describe('a directory that a peer moved, and that has not moved on this disk yet', () => {
+  const files = { 'd/x.md': LINES, 'd/y.md': OTHER, 'z.md': 'z\n' }
+
+  /** `act` on the disk of `b` while the move is known there and its disk refuses. */
+  async function before(folders: TwoFolders, act: (b: TwoFolders['b']) => void): Promise<void> {
+    const { a, b, settled } = folders
+    b.diskError = 'EIO'
+    a.user.move('d', 'e')
+    await settled()
+    expect([b.peer.live.tree.at('e')?.type, b.user.exists('d/x.md')]).toEqual(['directory', true])
+    act(b)
+    await settled()
+    b.diskError = undefined
+    await folders.world.pass(6_000)
+    await settled()
+  }
+
+  it('[SYNC43] takes along what is made in it meanwhile', async () => {
+    using folders = await twoFolders(files)
+    await before(folders, ({ user }) => {
+      user.save('d/n.md', 'new\n')
+      user.save('d/in/m.md', 'newer\n')
+    })
+    expect(folders.files()).toEqual([['e/in/m.md', 'newer\n'], ['e/n.md', 'new\n'], ['e/x.md', LINES], ['e/y.md', OTHER], ['z.md', 'z\n']])
+    expect(folders.a.peer.live.tree.at('d')).toBeUndefined()
+  })
+
+  it('[SYNC43] loses what is deleted in it meanwhile', async () => {
+    using folders = await twoFolders(files)
+    await before(folders, ({ user }) => user.remove('d/x.md'))
+    expect(folders.files()).toEqual([['e/y.md', OTHER], ['z.md', 'z\n']])
+  })
+})
+
+describe('a directory that was moved here, while nobody knows it yet', () => {
+  it('[SYNC44] is not made anew for what a peer makes in it, and stays the same directory', async () => {
+    for (let seed = 1; seed <= 8; seed++) {
+      const world = new SimWorld({ seed, realCrypto: false })
+      using folders = await twoFolders({ 'd/x.md': LINES, 'd/y.md': OTHER }, { world, b: { watcher: { delayMs: 1_500 } } })
+      const { a, b, settled } = folders
+      const node = b.peer.live.tree.at('d')?.node
+      b.user.move('d', 'e')
+      a.user.save('d/n.md', 'new\n')
+      await settled()
+      await folders.world.pass(6_000)
+      await settled()
+      expect(folders.files(), `seed ${seed}`).toEqual([['e/n.md', 'new\n'], ['e/x.md', LINES], ['e/y.md', OTHER]])
+      expect([a.peer.live.tree.at('e')?.node, a.peer.live.tree.at('d'), b.user.exists('d')], `seed ${seed}`).toEqual([node, undefined, false])
+    }
+  })
+})
+
 describe('a place that has just become free', () => {
   it('[SYNC41] is taken by a peer\'s file only when it is known where the one that stood there went', async () => {
     using folders = await twoFolders({ 'x.md': LINES, 'y.md': OTHER }, { b: { watcher: { delayMs: 400 } } })

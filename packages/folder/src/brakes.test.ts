@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, rmdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, rmSync, rmdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { isRewrite } from './rewrite.js'
 import { eventually } from './testing/disk-harness.js'
@@ -124,6 +124,26 @@ describe('the brakes', () => {
     }
     await matches(peer, notes)
     expect(peer.workspace.status().entries).toBe(entries)
+  })
+
+  it('[GUARD3] a folder that another store was joined with, in the place of this one, stops all, and is neither read nor written', async () => {
+    const wire = new Wire()
+    await using b = await testPeer({ wire })
+    const marker = (store: string) => ({ version: 1, workspace: b.workspace.id, store, session: 1 }) as const
+    await using a = await testPeer({ wire, files: { 'a.md': 'one\n', 'b.md': 'two\n' }, marker: marker('mine'), scanIntervalMs: 50 })
+    await matches(b, { 'a.md': 'one\n', 'b.md': 'two\n' })
+    const { root } = a.folder
+    renameSync(root, `${root}.away`)
+    mkdirSync(`${root}/.collab`, { recursive: true })
+    writeFileSync(`${root}/.collab/marker.json`, JSON.stringify(marker('other')))
+    writeFileSync(`${root}/c.md`, 'of the other one\n')
+    await eventually('it stops', () => a.sync.status().guard?.includes('marker of another store') === true)
+    b.write('a.md', 'one\nand more\n')
+    await b.sync.rescan()
+    expect([b.names(), readdirSync(root).sort()]).toEqual([['a.md', 'b.md'], ['.collab', 'c.md']])
+    rmSync(root, { recursive: true })
+    renameSync(`${root}.away`, root)
+    for (const peer of [a, b]) await matches(peer, { 'a.md': 'one\nand more\n', 'b.md': 'two\n' })
   })
 
   it('[GUARD11] deletions of a peer that was away for long stop too, and spare what was written since', async () => {

@@ -1,5 +1,6 @@
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, symlinkSync, writeFileSync, writeSync } from 'node:fs'
 import { systemClock } from '@collab/core'
+import type { DocVersion } from '@collab/core'
 import { describe, expect, it } from 'vitest'
 import { decodeRow, encodeRow } from './base-row.js'
 import { eventually, testFolder } from './testing/disk-harness.js'
@@ -493,6 +494,38 @@ describe('what went wrong for others', () => {
     await eventually('the edit of the restarted one came', () => a.read('a.md')?.includes('four') === true)
     await alike(a, b)
     expect(b.read('a.md')).toContain('second')
+  })
+
+  it('[BASE7] a text that a crash may have put on the disk is no edit when it turns up elsewhere, whatever came meanwhile', async () => {
+    const wire = new Wire()
+    await using a = await testPeer({ wire, files: { 'a.md': 'one\n' } })
+    const first = await testPeer({ wire })
+    await matches(first, { 'a.md': 'one\n' })
+    await first.sync.stop()
+    const doc = a.workspace.tree.at('a.md')?.content
+    if (doc?.kind !== 'text') throw new Error('no text')
+    const arrives = async (text: string): Promise<DocVersion> => {
+      const { entries } = first.workspace.status()
+      a.write('a.md', text)
+      await eventually('the edit came', () => first.workspace.status().entries > entries)
+      const read = await first.workspace.readText(doc.doc)
+      expect(read.text).toBe(text)
+      return read.version
+    }
+    const version = await arrives('one\ntwo\n')
+    const [[key, value] = ['', new Uint8Array()]] = await first.workspace.rows.scan('folder_base')
+    const row = decodeRow(key, value)
+    if (row.type !== 'file') throw new Error('no row')
+    const wanted = { doc: doc.doc, version, hash: hashText('one\ntwo\n') }
+    await first.workspace.rows.commit([{ table: 'folder_base', key, value: encodeRow({ ...row, wanted }) }])
+    await arrives('zero\none\ntwo\n')
+    await using b = await first.restart(() => {
+      // It was placed, and somebody moved it since.
+      rmSync(first.folder.at('a.md'))
+      first.write('b.md', 'one\ntwo\n')
+    })
+    for (const peer of [a, b]) await matches(peer, { 'b.md': 'zero\none\ntwo\n' })
+    expect(named(b, 'change')).not.toContainEqual(expect.objectContaining({ what: 'edited', from: 'disk' }))
   })
 
   it('[SYNC29] what a program writes into a replaced file is merged', async () => {

@@ -165,6 +165,16 @@ describe('writing to the disk', () => {
     expect([readdirSync(at('.collab/temp')), lstatSync(at('.collab')).mode & 0o777]).toEqual([[], 0o700])
   })
 
+  it('[DISK20] lets no new content run as the owner of the file', async () => {
+    await using folder = await testFolder()
+    const { fs, at } = folder
+    writeFileSync(at('tool'), 'old')
+    chmodSync(at('tool'), 0o6755)
+    expect(lstatSync(at('tool')).mode & 0o7777).toBe(0o6755)
+    expect(await fs.replace(path('tool'), bytes('new'), { expect: signatureAt(fs, 'tool'), executable: true })).toMatchObject({ kind: 'written' })
+    expect([readFileSync(at('tool'), 'utf8'), lstatSync(at('tool')).mode & 0o7777]).toEqual(['new', 0o755])
+  })
+
   it('[DISK21] does not touch a file that is not the expected one', async () => {
     await using folder = await testFolder()
     const { fs, at } = folder
@@ -198,6 +208,19 @@ describe('writing to the disk', () => {
       expect(readFileSync(at(`${name}/a.md`), 'utf8')).toBe('text')
     }
     expect([readdirSync(at('.collab/temp')), readdirSync(at('.collab/trash')), existsSync(at('b.md'))]).toEqual([[], [], false])
+  })
+
+  it('[DISK34] writes into the directory that is at the path, not into the one that was', async () => {
+    await using folder = await testFolder()
+    const { fs, at } = folder
+    mkdirSync(at('d'))
+    writeFileSync(at('d/a.md'), 'text')
+    expect(fs.fact(path('d/a.md')).kind).toBe('file')
+    renameSync(at('d'), at('moved'))
+    mkdirSync(at('d'))
+    expect(fs.fact(path('d/a.md')).kind).toBe('absent')
+    expect(await fs.replace(path('d/b.md'), bytes('new'), { expect: 'absent', executable: false })).toMatchObject({ kind: 'written' })
+    expect([readdirSync(at('d')), readdirSync(at('moved'))]).toEqual([['b.md'], ['a.md']])
   })
 
   it('[DISK22] a new file never takes the place of another; missing parents are made', async () => {

@@ -68,6 +68,28 @@ function edit(n: number, author: AuthorId): void {
   tree.touch(doc(n), author, seq)
 }
 
+describe('deletions of a directory that another moved', () => {
+  it('[TREE19] count when any of the deletions of one entry has seen the move, whatever came first', () => {
+    const shown = (order: readonly ('move' | 'delete')[]): readonly string[] => {
+      tree = new Tree({ authorName: (author) => names.get(author) })
+      seqs = new Map()
+      apply(ANN, directory(1, ROOT_NODE, 'd'))
+      apply(ANN, file(2, node(1), 'a.md'))
+      const unseen = [[ANN, 1]] as const
+      const moved = { id: op(0xb0b), author: BOB, seq: 0, change: move(1, ROOT_NODE, 'e') }
+      for (const each of order) {
+        if (each === 'move') expect(tree.apply(moved)).toBeUndefined()
+        else {
+          for (const seen of [unseen, [...unseen, [BOB, 0] as const]]) for (const n of [1, 2]) expect(tree.apply({ id: op(++ops), author: EVE, seq: 0, change: remove(n, seen) })).toBeUndefined()
+        }
+      }
+      return paths()
+    }
+    expect(shown(['move', 'delete'])).toEqual([])
+    expect(shown(['delete', 'move'])).toEqual([])
+  })
+})
+
 describe('operations', () => {
   const base = { kind: 'tree', node: node(1) } as const
   const place = { value: { parent: ROOT_NODE, name: 'a' }, replaces: [] }
