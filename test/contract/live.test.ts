@@ -88,6 +88,19 @@ describe('a live document', () => {
     expect([await ann.documents(), await bob.documents()]).toEqual([['board'], ['board']])
   })
 
+  it('[EMB79] says nothing any more once it is closed', async () => {
+    const ann = await member()
+    const [closed, open] = [await ann.openDoc('board'), await ann.openDoc('other')]
+    await closed.close()
+    const told: string[] = []
+    closed.on('status', () => told.push('closed'))
+    const connected = new Promise<void>((resolve) => open.on('status', ({ connected }) => (connected === 1 ? resolve() : undefined)))
+    open.on('status', () => told.push('open'))
+    await member({ peers: ann.status().listening })
+    await connected
+    expect(new Set(told)).toEqual(new Set(['open']))
+  })
+
   it('[EMB41] is a text file of the tree too, merged with what others edit in it', async () => {
     const ann = await member()
     const bob = await member({ peers: ann.status().listening })

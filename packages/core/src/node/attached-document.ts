@@ -28,11 +28,14 @@ export class AttachedDocument implements OpenDocument {
   readonly #live: LiveDocument
   readonly #peers: Peers
   readonly #events: Emitter<DocumentEvents>
+  readonly #onClosed: (document: AttachedDocument) => void
   readonly #links = new Map<Awareness, () => void>()
   #error: Error | undefined
   #told = ''
 
-  constructor(live: LiveDocument, peers: Peers, onListenerError: (error: unknown) => void) {
+  /** @param onClosed called once it has let go of the Y.Doc */
+  constructor(live: LiveDocument, peers: Peers, onListenerError: (error: unknown) => void, onClosed: (document: AttachedDocument) => void) {
+    this.#onClosed = onClosed
     this.#live = live
     this.#peers = peers
     this.#events = new Emitter<DocumentEvents>(onListenerError)
@@ -126,6 +129,7 @@ export class AttachedDocument implements OpenDocument {
       await this.#live.close()
     } finally {
       for (const undo of this.#links.values()) undo()
+      this.#onClosed(this)
     }
   }
 

@@ -76,7 +76,7 @@ export class DocumentOpener {
     const onListenerError = (error: unknown): void => logger.warn('a listener failed', { reason: errorMessage(error) })
     const mayWrite = keys.rights === 'write'
     const live = new LiveDocument({ crypto, clock, replica, doc, name, y, origin: origin ?? replica, coalesceMs, mayWrite, lease, outlives, undo, publish, onListenerError })
-    const document = new AttachedDocument(live, peers, onListenerError)
+    const document = new AttachedDocument(live, peers, onListenerError, (closed) => this.#open.delete(closed))
     await document.open()
     this.#open.add(document)
     return document

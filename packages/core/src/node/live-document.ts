@@ -207,7 +207,7 @@ export class LiveDocument implements LiveSource {
 
   show(news: DocUpdates): void {
     // What ends the document is the business of `pull`.
-    if (this.#state !== 'open' || this.#init.outlives === true || endOf(news) !== undefined) return
+    if (this.#state !== 'open' || this.#init.outlives === true || endOf(news, this.#position) !== undefined) return
     try {
       this.#apply(news)
     } catch (error) {
@@ -222,7 +222,7 @@ export class LiveDocument implements LiveSource {
       if (replaced !== undefined) return await this.#finish(replaced)
       const news = await this.#init.replica.updatesFrom(this.doc, this.#position)
       if (this.#state !== 'open') return
-      const end = endOf(news)
+      const end = endOf(news, this.#position)
       if (end === undefined) return this.#apply(news)
       await this.#finish(end)
     } catch (error) {
@@ -394,9 +394,9 @@ export class LiveDocument implements LiveSource {
   }
 }
 
-/** Why a Y.Doc, which cannot be built anew in place, has to be opened again. */
-function endOf({ contested, into }: DocUpdates): Error | undefined {
-  if (contested) return new CollabError('ContestedDocumentError', 'what others wrote cannot be added to this document any more; open it again to see it as everyone does')
+/** Why a Y.Doc that holds what was there at `position`, and cannot be built anew in place, has to be opened again. */
+function endOf({ count, contested, into }: DocUpdates, position: number): Error | undefined {
   if (into.length > 0) return new CollabError('MergedDocumentError', 'this text became part of another file of the same name; open the file again')
-  return undefined
+  if (!contested || count <= position) return undefined
+  return new CollabError('ContestedDocumentError', 'what others wrote cannot be added to this document any more; open it again to see it as everyone does')
 }

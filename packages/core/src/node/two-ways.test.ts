@@ -1,8 +1,11 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import * as Y from 'yjs'
 import { compareBytes, toHex, utf8 } from '../base/bytes.js'
+import { systemClock } from '../base/clock.js'
 import type { Entry } from '../log/entry.js'
 import { Batch } from './batch.js'
+import { LiveDocument } from './live-document.js'
 import { crypto, deliver, LooseAuthor, newFile, TestReplica } from './test-replicas.js'
 import type { NewFile } from './test-replicas.js'
 
@@ -121,3 +124,50 @@ describe('a file that came into another by two ways', () => {
     )
   })
 })
+
+describe('a live Y.Doc of such a text', () => {
+  const [winner, left, right, loser] = filesOf(0)
+  const made = new LooseAuthor().sign([winner, left, right, loser].flatMap(({ changes }) => [...changes]))
+  const absorb = (into: NewFile, file: NewFile): Entry => new LooseAuthor().sign([{ kind: 'absorb', winner: into.node, loser: file.node }], { deps: [made.hash] })
+  const [first, ...others] = [absorb(left, loser), absorb(winner, left), absorb(right, loser), absorb(winner, right)] as const
+
+  function liveOn(test: TestReplica, { doc }: NewFile): { readonly live: LiveDocument; readonly errors: Error[] } {
+    const clock = { ...systemClock, after: () => () => undefined, soon: () => () => undefined }
+    const errors: Error[] = []
+    const live = new LiveDocument({ crypto, clock, replica: test.replica, doc, name: undefined, y: new Y.Doc(), origin: {}, coalesceMs: 0, mayWrite: true, publish: () => undefined, onListenerError: () => undefined })
+    live.on('error', (error) => errors.push(error))
+    return { live, errors }
+  }
+
+  it('[EMB78] goes on while what comes is of other texts, and ends once when something of it comes', async () => {
+    const test = await TestReplica.open()
+    await deliver(test, [made, first, ...others])
+    const { live, errors } = liveOn(test, winner)
+    await live.open()
+    await test.replica.receive([new LooseAuthor().sign(newFile('other.md', 'other\n').changes)])
+    await live.pull()
+    live.y.getText('content').insert(0, 'typed\n')
+    await live.save()
+    await live.pull()
+    expect(errors).toEqual([])
+    expect(live.y.getText('content').toJSON()).toBe((await test.replica.readText(winner.doc)).text)
+    await deliver(test, await edited(await test.entries(), winner, 1, markOf(0)))
+    await live.pull()
+    expect(errors).toMatchObject([{ name: 'ContestedDocumentError' }])
+    const again = liveOn(test, winner)
+    await again.live.open()
+    await again.live.pull()
+    expect([again.errors, again.live.y.getText('content').toJSON()]).toEqual([[], (await test.replica.readText(winner.doc)).text])
+  })
+
+  it('[EMB29] says that it became part of another where that is so', async () => {
+    const test = await TestReplica.open()
+    await deliver(test, [made, absorb(right, loser), absorb(left, right)])
+    const { live, errors } = liveOn(test, left)
+    await live.open()
+    await deliver(test, [absorb(left, loser), absorb(winner, left)])
+    await live.pull()
+    expect(errors.map(({ name }) => name)).toEqual(['MergedDocumentError'])
+  })
+})
+

@@ -102,12 +102,13 @@ describe('a store in an SQLite file', () => {
 
   it('[CKPT8] takes over a file from an older version, which that refuses from then on', async () => {
     await writeSome()
-    tamper('PRAGMA user_version = 1')
+    tamper('CREATE TABLE kv_applied (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT; PRAGMA user_version = 1')
     const store = openSqliteStore({ path })
     expect(await store.get('t', 'key 0')).toEqual(utf8('x'.repeat(500)))
     await store.close()
     const db = new DatabaseSync(path)
     expect(db.prepare('PRAGMA user_version').get()).toEqual({ user_version: 2 })
+    expect(db.prepare("SELECT count(*) AS count FROM sqlite_schema WHERE name = 'kv_applied'").get()).toEqual({ count: 0 })
     db.close()
   })
 

@@ -47,7 +47,7 @@ export function openSqliteStore({ path }: SqliteStoreInit): KvStore {
     const version = checkVersion(db)
     configure(db)
     if (version === 0) createSchema(db)
-    else if (version < SCHEMA_VERSION) db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`)
+    else if (version < SCHEMA_VERSION) takeOver(db)
     const isClean = readCleanFlag(db)
     if (!isClean) {
       checkIntegrity(db)
@@ -289,6 +289,11 @@ function createSchema(db: DatabaseSync): void {
      PRAGMA user_version = ${SCHEMA_VERSION};
      COMMIT`
   )
+}
+
+/** Programs of version 1 wrote a row for each applied entry, which nothing reads any more. */
+function takeOver(db: DatabaseSync): void {
+  db.exec(`BEGIN IMMEDIATE; DROP TABLE IF EXISTS kv_applied; PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`)
 }
 
 /**
