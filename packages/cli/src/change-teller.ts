@@ -1,4 +1,4 @@
-import type { HistoryItem } from '@collab/core'
+import type { AuthorId, HistoryItem } from '@collab/core'
 import type { ChangeEvent } from './json-events.js'
 
 /** In a larger batch nobody reads who did each. */
@@ -6,15 +6,17 @@ const MAX_CREDITED = 32
 /** Recent history that is looked through for the authors of a batch. */
 const HISTORY_LIMIT = 200
 
-/** Adds to the changes of peers who made them, and tells them in order. */
+/** Adds to the changes of peers who made them, others than this one, and tells them in order. */
 export class ChangeTeller {
   readonly #history: (limit: number) => Promise<readonly HistoryItem[]>
+  readonly #own: () => AuthorId | undefined
   readonly #tell: (change: ChangeEvent) => void
   #waiting: ChangeEvent[] = []
   #work: Promise<void> = Promise.resolve()
 
-  constructor(history: (limit: number) => Promise<readonly HistoryItem[]>, tell: (change: ChangeEvent) => void) {
+  constructor(history: (limit: number) => Promise<readonly HistoryItem[]>, own: () => AuthorId | undefined, tell: (change: ChangeEvent) => void) {
     this.#history = history
+    this.#own = own
     this.#tell = tell
   }
 
@@ -45,8 +47,9 @@ export class ChangeTeller {
     const peers = batch.filter(({ from }) => from === 'peer')
     if (peers.length === 0 || peers.length > MAX_CREDITED) return names
     try {
-      for (const { path, name } of await this.#history(HISTORY_LIMIT)) {
-        if (path !== undefined && name !== undefined && !names.has(path)) names.set(path, name)
+      const own = this.#own()
+      for (const { path, name, author } of await this.#history(HISTORY_LIMIT)) {
+        if (path !== undefined && name !== undefined && author !== own && !names.has(path)) names.set(path, name)
       }
     } catch {
       // The workspace is being closed; the change itself is told all the same.

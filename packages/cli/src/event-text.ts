@@ -3,6 +3,9 @@ import { count, shortPeer } from './format.js'
 import type { Paint } from './format.js'
 import { show } from './show.js'
 
+/** Warnings of a path that is also told, with the same reason, as one that is not synced. */
+const TOLD_AS_SKIPPED: ReadonlySet<string> = new Set(['blocked', 'directory-kept'])
+
 /** One line for an event, safe to print; undefined for what only a live display or a script wants. */
 export function eventText(event: CollabEvent, paint: Paint): string | undefined {
   switch (event.type) {
@@ -21,7 +24,7 @@ export function eventText(event: CollabEvent, paint: Paint): string | undefined 
     case 'guard':
       return paint.red(`stopped, waits for confirmation: ${show(event.message)}`)
     case 'warning':
-      return paint.yellow(`note: ${show(event.message)}`)
+      return TOLD_AS_SKIPPED.has(event.code) ? undefined : paint.yellow(`note: ${show(event.message)}`)
     case 'plan':
       return `${event.action.padEnd(14)} ${show(event.path)}${event.reason === undefined ? '' : paint.dim(` (${show(event.reason)})`)}`
     case 'stopped':

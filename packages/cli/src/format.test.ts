@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { clip, clipMiddle, count, dateTime, duration, paintFor, progressBar, table, widthOf } from './format.js'
+import { clip, clipMiddle, count, dateTime, duration, paintFor, progressBar, table, widthOf, wrap } from './format.js'
 
 describe('format', () => {
   it('[CLI73] clips any text to the width it is given', () => {
@@ -20,6 +20,18 @@ describe('format', () => {
     expect(widthOf('e\u0301')).toBe(1)
     expect(widthOf(paintFor(true).green('abc'))).toBe(3)
     expect(paintFor(false).green('abc')).toBe('abc')
+  })
+
+  it('[CLI79] breaks lines at spaces where there are some, and nowhere inside of painting', () => {
+    expect(wrap('one two three', 9)).toEqual(['one two', '    three'])
+    expect(wrap('  run this: /ip4/127.0.0.1/tcp/1', 24)).toEqual(['  run this:', '    /ip4/127.0.0.1/tcp/1'])
+    expect(wrap('', 10)).toEqual([''])
+    const painted = paintFor(true).red(`${'x'.repeat(30)} 日本 ${'y'.repeat(7)} zz`)
+    for (let width = 6; width < 50; width++) {
+      const lines = wrap(painted, width)
+      for (const line of lines) expect(widthOf(line)).toBeLessThanOrEqual(width)
+      expect(lines.map((line) => line.replace(/^ {4}/, '')).join('').replaceAll(' ', '')).toBe(painted.replaceAll(' ', ''))
+    }
   })
 
   it('[CLI75] keeps the end of a long path', () => {

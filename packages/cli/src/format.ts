@@ -53,6 +53,31 @@ export function clipMiddle(text: string, width: number): string {
   return head + tail
 }
 
+const INDENT = '    '
+// eslint-disable-next-line no-control-regex
+const PIECES = /\u001b\[\d+m|[^]/gu
+
+/** Lines of at most `width` cells, broken at spaces where there are some, so that an address can be copied whole. */
+export function wrap(text: string, width: number): readonly string[] {
+  const lines: string[] = []
+  let line = ''
+  const end = (): void => {
+    lines.push(line.trimEnd())
+    line = INDENT
+  }
+  for (const word of text.split(/(?<= )(?=[^ ])/)) {
+    if (line.trim() !== '' && widthOf(line + word.trimEnd()) > width) end()
+    if (widthOf(line + word.trimEnd()) <= width) line += word
+    else {
+      for (const piece of word.match(PIECES) ?? []) {
+        if (widthOf(line + piece) > width) end()
+        line += piece
+      }
+    }
+  }
+  return [...lines, line.trimEnd()]
+}
+
 export function pad(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - widthOf(text)))
 }

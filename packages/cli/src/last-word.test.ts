@@ -56,13 +56,21 @@ describe('the last word', () => {
     const { io, text } = written(true)
     const reporter = new LiveReporter(io)
     reporter.begin({ topic: 'notes', rights: 'write' }, () => undefined)
-    reporter.ending()
-    const frame = text()
+    const frame = (reporter.ending(), text())
     expect(frame).toContain('starting')
+    expect(frame.endsWith('\r\u001b[K')).toBe(true)
     reporter.tell(STOPPED)
     reporter.end()
     expect(text().startsWith(frame)).toBe(true)
     expect(text().slice(frame.length)).toMatch(new RegExp(`^\\d\\d:\\d\\d:\\d\\d ${SAVED}\\n$`))
+  })
+
+  it('[CLI89] is not needed twice: of a path that the disk refused one line is shown', () => {
+    const { io, text } = written(false)
+    const reporter = new LineReporter(io)
+    reporter.tell({ type: 'skipped', path: 'a.md', reason: 'The disk is full.' })
+    reporter.tell({ type: 'warning', code: 'blocked', message: 'a.md could not be changed on disk: The disk is full.' })
+    expect(text().split('\n').filter((line) => line.includes('a.md'))).toHaveLength(1)
   })
 
   it('[CLI97] is nothing after a dry run', () => {

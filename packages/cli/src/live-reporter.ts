@@ -1,5 +1,5 @@
 import { eventText } from './event-text.js'
-import { clockTime, paintFor, widthOf } from './format.js'
+import { clockTime, paintFor, widthOf, wrap } from './format.js'
 import type { Io } from './io.js'
 import type { CollabEvent } from './json-events.js'
 import { MORE_OF_THE_SAME, Repetition } from './repetition.js'
@@ -40,7 +40,7 @@ export class LiveReporter implements Reporter {
   tell(event: CollabEvent): void {
     this.#view = nextView(this.#view, event, Date.now())
     const text = KEPT.has(event.type) ? this.#keptText(event) : undefined
-    if (text !== undefined) this.#print(event.type === 'plan' ? text : `${clockTime(Date.now())} ${text}`)
+    if (text !== undefined) this.#print(event.type === 'plan' ? text : wrap(`${clockTime(Date.now())} ${text}`, this.#io.columns).join('\n'))
     this.#drawLater(FRAME_MS)
   }
 
@@ -54,6 +54,8 @@ export class LiveReporter implements Reporter {
     if (this.#shown !== undefined) this.#draw()
     this.end()
     this.#drawn = []
+    // What the terminal shows of Ctrl-C.
+    this.#io.raw('\r\u001b[K')
   }
 
   /** Leaves the last frame on the screen. */

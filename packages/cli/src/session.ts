@@ -72,7 +72,7 @@ export async function openSession(init: SessionInit): Promise<Session> {
   }
   const { workspace, isRolledBack } = await openOwnWorkspace(init, store, fs)
   opening.defer(() => workspace.stop())
-  const teller = new ChangeTeller((limit) => workspace.history({ limit }), init.tell)
+  const teller = new ChangeTeller((limit) => workspace.history({ limit }), () => workspace.status().author, init.tell)
   const sync = fs === undefined ? undefined : folderSync(init, workspace, fs, { isRolledBack, isLost: isFresh || init.lostStore === true })
   if (sync !== undefined) opening.defer(() => sync.stop())
   opening.defer(() => teller.idle())

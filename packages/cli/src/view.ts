@@ -1,7 +1,7 @@
 import type { FolderStatus } from '@collab/folder'
 import type { TransferStatus, WorkspaceStatus } from '@collab/core'
 import { changeText } from './event-text.js'
-import { clip, clipMiddle, clockTime, count, duration, paintFor, progressBar, shortPeer } from './format.js'
+import { clip, clipMiddle, clockTime, count, duration, paintFor, progressBar, shortPeer, wrap } from './format.js'
 import type { Paint } from './format.js'
 import type { CollabEvent } from './json-events.js'
 import { show } from './show.js'
@@ -153,17 +153,4 @@ function recentLines(view: View, paint: Paint, width: number): readonly string[]
 
 function withoutPeer(address: string): string {
   return address.replace(/\/p2p\/[^/]+$/, '')
-}
-
-/** Breaks at spaces where there are some, so that an address can be copied whole. */
-function wrap(text: string, width: number): readonly string[] {
-  const lines: string[] = []
-  let rest = text
-  while (rest.length > width) {
-    const space = rest.lastIndexOf(' ', width)
-    const end = space > 4 ? space : width
-    lines.push(rest.slice(0, end))
-    rest = `    ${rest.slice(end).trimStart()}`
-  }
-  return [...lines, rest]
 }

@@ -1,5 +1,6 @@
 import { Emitter, errorMessage, silentLogger, systemClock } from '@collab/core'
 import type { Clock, Logger, Unsubscribe, Workspace } from '@collab/core'
+import { diskReason, errorCode } from './anchor.js'
 import { Apply } from './apply.js'
 import { BaseIndex } from './base-index.js'
 import { Brakes } from './brakes.js'
@@ -304,7 +305,7 @@ export class FolderSync {
   async #afterFailure(error: unknown): Promise<void> {
     const { index, emit } = this.#context
     this.#logger.warn('a round failed', { reason: errorMessage(error) })
-    emit('warning', { code: 'folder-failed', message: `syncing the folder failed and is tried again: ${errorMessage(error)}` })
+    emit('warning', { code: 'folder-failed', message: `syncing the folder failed and is tried again: ${errorCode(error) === undefined ? errorMessage(error) : diskReason(error)}` })
     await index.load().catch(() => undefined)
     this.#lookout.wantScan(true)
     this.#paused = true

@@ -84,11 +84,19 @@ export class Lookout {
     this.#forgetTimes()
     const listing = await this.#list()
     if (listing === undefined) return
-    for (const { path, reason } of listing.skipped) this.#context.skipped.add(path, reason)
+    this.#noteSkipped(listing)
     for (const path of this.#differences(listing)) this.#context.dirty.add(path)
     if (this.#treeSeen) return
     this.#treeSeen = true
     for (const path of await this.#unplaced()) this.#context.dirty.add(path)
+  }
+
+  #noteSkipped(listing: Listing): void {
+    const { skipped, index, dirty } = this.#context
+    const now = new Set(listing.skipped.map(({ path }) => path))
+    for (const { path, reason } of listing.skipped) skipped.add(path, reason)
+    // Nothing else marks a directory that can be listed again.
+    for (const { path } of skipped.list()) if (!now.has(path) && index.at(path)?.type === 'directory') dirty.add(path as RelPath)
   }
 
   /** When files were read and written counts for seconds only. */

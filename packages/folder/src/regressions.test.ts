@@ -167,6 +167,30 @@ describe('disks that refuse', () => {
     expect(await replace()).toMatchObject({ kind: 'written' })
   })
 
+  it.skipIf(!isAdministrator)('[FAULT7] a directory that may not be listed is told once, however often it is looked at', async () => {
+    const folder = await testFolder()
+    await using peer = await testPeer({ folder, files: { 'd/a.md': 'one\n', 'b.md': 'two\n' } })
+    await matches(peer, { 'b.md': 'two\n', 'd/a.md': 'one\n' })
+    for (const name of ['', '.collab', '.collab/marker.json', '.collab/trash', '.collab/temp', 'd', 'd/a.md', 'b.md']) chownSync(folder.at(name), NOBODY, NOBODY)
+    chmodSync(folder.at('d'), 0)
+    process.seteuid?.(NOBODY)
+    try {
+      for (let round = 0; round < 4; round++) {
+        writeFileSync(folder.at('b.md'), `two\n${round}\n`)
+        await peer.sync.rescan()
+      }
+    } finally {
+      process.seteuid?.(0)
+    }
+    const told = peer.events.flatMap(({ name, payload }) => (name === 'skipped' && 'reason' in payload && 'path' in payload ? [payload.path] : []))
+    expect(told.filter((each) => each === 'd')).toEqual(['d'])
+    expect(peer.sync.status().skipped.map(({ path }) => path)).toContain('d')
+    chmodSync(folder.at('d'), 0o755)
+    await peer.sync.rescan()
+    expect(peer.sync.status().skipped).toEqual([])
+    expect(peer.read('d/a.md')).toBe('one\n')
+  })
+
   it('[BAD1] a file that is linked from elsewhere is replaced here and stays as it was there', async () => {
     const wire = new Wire()
     await using a = await testPeer({ wire, files: { 'a.md': 'one\n' } })

@@ -40,6 +40,8 @@ describe('restore', () => {
     for (const peer of [a, b]) await matches(peer, { 'd/plan.md': 'one\ntwo\n' })
     const what = (await a.workspace.history({ path: 'd/plan.md' })).map(({ what }) => what)
     expect(what).toEqual(['restored', 'deleted', 'edited', 'created'])
+    // What an entry is called does not depend on how many are asked for.
+    expect((await a.workspace.history({ path: 'd/plan.md', limit: 1 })).map(({ what }) => what)).toEqual(['restored'])
   })
 
   it('[RST6] a version takes the place of the text that is there, and what is saved meanwhile is merged', async () => {

@@ -202,10 +202,11 @@ export class Round {
     await ingest.take(takes)
   }
 
-  #noteSkipped({ path, step, reason }: Subject): void {
-    const { skipped } = this.#context
+  #noteSkipped({ path, step, base, reason }: Subject): void {
+    const { skipped, fs } = this.#context
     if (reason !== undefined && (step === 'skip' || step === 'nothing')) skipped.add(path, reason)
-    else if (step === 'nothing') skipped.delete(path)
+    // A directory that is there as it should be may still be one that cannot be listed.
+    else if (step === 'nothing' && skipped.has(path) && !(base?.type === 'directory' && fs.list(path) === undefined)) skipped.delete(path)
   }
 
   /** New files of a folder that joins for the first time: a peer may have the same. */

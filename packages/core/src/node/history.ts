@@ -7,6 +7,8 @@ import type { HistoryItem } from './workspace-types.js'
 
 /** Entries looked at for one question: newest first, so the recent past is always within it. */
 const MAX_ENTRIES = 20_000
+/** Entries looked at beyond those that are told, for what tells a move from one that brought a file back. */
+const READ_FURTHER = 1_000
 
 export interface HistoryInit {
   readonly log: Log
@@ -26,14 +28,19 @@ export async function readHistory(init: HistoryInit, options: { path?: string; l
   const items: HistoryItem[] = []
   /** Where in `items` the change of a node stands that came next. */
   const last = new Map<NodeId, number>()
-  for (let read = 0; read < MAX_ENTRIES && items.length < limit; read++) {
+  /** Of those that are told: moves of which the change before is not known yet. */
+  const moved = new Set<number>()
+  let further = 0
+  for (let read = 0; read < MAX_ENTRIES && (items.length < limit || (moved.size > 0 && further++ < READ_FURTHER)); read++) {
     const newest = takeNewest(todo)
     if (newest === undefined) break
     for (const { node, ...item } of itemsOf(init, newest)) {
       if (options.path !== undefined && !isAtOrBelow(item.path, options.path)) continue
       const later = node === undefined ? undefined : last.get(node)
       if (later !== undefined && item.what === 'deleted' && items[later]?.what === 'moved') items[later] = { ...items[later], what: 'restored' }
+      if (later !== undefined) moved.delete(later)
       if (node !== undefined) last.set(node, items.length)
+      if (node !== undefined && item.what === 'moved' && items.length < limit) moved.add(items.length)
       items.push(item)
     }
     await add(newest.header.prev)
