@@ -185,6 +185,14 @@ export const BREAKS: readonly Break[] = [
     rule: 'BASE7'
   },
   {
+    name: 'a save is compared with the text of now, not with the one that its editor had',
+    file: `${FOLDER}/ingest.ts`,
+    code: '    const best = await this.#best(content.text, {',
+    broken: '    const best = await this.#best(content.text, (await this.#context.workspace.readText(base.doc).then(({ text, version }) => ({ doc: base.doc, agreed: { version, hash: hashText(text) }, ring: [] }))) ?? {',
+    tests: [`${FOLDER}/regressions.test.ts`],
+    rule: 'REG5'
+  },
+  {
     name: 'a newline stays when its line is replaced',
     file: `${CORE}/base/whole-lines.ts`,
     code: '    if (isRewritten(from, change)) replaced',

@@ -157,6 +157,29 @@ describe('invariants of whole folders', () => {
     expect(b.user.read('a.md')).toBe('one\ntwo\n')
   })
 
+  it('[INV17] nobody says to hold what is not durable there', async () => {
+    using folders = await twoFolders({ 'a.md': 'one\n' })
+    const { world, a, b, settled } = folders
+    await world.pass(5_000)
+    const { store } = b.peer
+    const commit = store.commit.bind(store)
+    const held: (() => void)[] = []
+    store.commit = async (ops) => {
+      await new Promise<void>((resolve) => void held.push(resolve))
+      await commit(ops)
+    }
+    const isHeldByB = (): boolean | undefined => a.peer.live.status().peers[0]?.synced
+    expect(isHeldByB()).toBe(true)
+    a.user.save('a.md', 'one\ntwo\n')
+    await world.pass(10_000)
+    expect([held.length > 0, isHeldByB()]).toEqual([true, false])
+    store.commit = commit
+    for (const release of held.splice(0)) release()
+    await settled()
+    await world.pass(5_000)
+    expect([isHeldByB(), b.user.read('a.md')]).toEqual([true, 'one\ntwo\n'])
+  })
+
   it('[INV11] any text arrives byte by byte, made, edited and sent back', async () => {
     const text = oneof(string({ unit: 'binary', maxLength: 60 }), string({ unit: constantFrom('\r', '\n', '\r\n', '\ufeff', '🙂', 'é', 'e\u0301', 'a', ' '), maxLength: 60 }))
     const samples = sample(text, { numRuns: 150, seed: 11 })

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { silentLogger, systemClock } from '@collab/core'
 import { afterEach, describe, expect, it } from 'vitest'
+import type { FolderFs } from './folder-fs.js'
 import { openFolder } from './node-fs.js'
 import { eventually, path, signatureAt, testFolder } from './testing/disk-harness.js'
 import type { TestFolder } from './testing/disk-harness.js'
@@ -55,6 +56,30 @@ describe('what went wrong elsewhere', () => {
     await eventually('the stop', () => a.events.some(({ name }) => name === 'guard'))
     await b.sync.rescan()
     expect([b.read('a.md'), b.read('d/b.md'), readdirSync(folder.root)]).toEqual(['one\nmore\n', 'two\n', []])
+  })
+
+  it('[REG5] a save made while a peer\'s edit is held here, and not on the disk yet, takes nothing back of it', async () => {
+    const wire = new Wire()
+    let isHeld = false
+    const hold = (fs: FolderFs): void => {
+      const replace = fs.replace.bind(fs)
+      fs.replace = async (...args) => (isHeld ? { kind: 'blocked', reason: 'not now' } : await replace(...args))
+    }
+    await using a = await testPeer({ wire, files: { 'a.md': 'one\ntwo\nthree\n' }, prepare: hold })
+    await using b = await testPeer({ wire })
+    await matches(b, { 'a.md': 'one\ntwo\nthree\n' })
+    isHeld = true
+    b.write('a.md', 'zero\none\nthree\n')
+    const doc = b.workspace.tree.at('a.md')?.content
+    if (doc?.kind !== 'text') throw new Error('no text')
+    const { workspace } = a
+    await eventually('the edit is known and refused by the disk', () => workspace.status().entries > 1 && a.sync.status().skipped.length === 1)
+    expect([(await workspace.readText(doc.doc)).text, a.read('a.md')]).toEqual(['zero\none\nthree\n', 'one\ntwo\nthree\n'])
+    a.write('a.md', 'one\ntwo\nthree\nfour\n')
+    await matches(b, { 'a.md': 'zero\none\nthree\nfour\n' })
+    isHeld = false
+    a.write('other.md', 'wakes it\n')
+    for (const peer of [a, b]) await matches(peer, { 'a.md': 'zero\none\nthree\nfour\n', 'other.md': 'wakes it\n' })
   })
 
   it('[REG14] one that comes back after a long time brings nothing old back', async () => {
