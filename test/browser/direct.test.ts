@@ -1,5 +1,5 @@
 import { encodeLink, joinWorkspace, keysFromWriteKey, nodeCrypto } from '@collab/core'
-import type { Documents, OpenDocument, joinDocuments } from '@collab/core/browser'
+import type { Direct, Documents, OpenDocument, joinDocuments } from '@collab/core/browser'
 import type { WebRtcOptions, webRtc } from '@collab/core/browser/webrtc'
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { Browser, Page } from 'playwright-core'
@@ -24,16 +24,28 @@ const PAGE = `
       super(settings)
       asked.push(settings)
       made.push(this)
+      this.addEventListener('connectionstatechange', () => (this.wasConnected ||= this.connectionState === 'connected'))
     }
   }
-  Object.assign(self, { joinDocuments, webRtc, asked, made })
+  /** As webRtc(), at a peer that carries each offer under the name of another. */
+  const misled = (other) => ({
+    open({ send }) {
+      let writer
+      const link = webRtc().open({ send: (peer, letter) => send(peer === other ? writer : peer, letter) })
+      const isOffer = (letter) => letter[1] === 0
+      const received = (peer, letter) => link.received(isOffer(letter) ? (writer = peer, other) : peer, letter)
+      return { ...link, received }
+    }
+  })
+  Object.assign(self, { joinDocuments, webRtc, misled, asked, made })
 `
 
 interface InPage {
   joinDocuments: typeof joinDocuments
   webRtc: typeof webRtc
+  misled: (other: string) => Direct
   asked: RTCConfiguration[]
-  made: RTCPeerConnection[]
+  made: (RTCPeerConnection & { readonly wasConnected?: boolean })[]
   documents: Documents
   opened: OpenDocument
 }
@@ -88,13 +100,13 @@ describe.skipIf(noChromium)(`tabs of several profiles, connected directly, ${inC
   })
 
   /** A tab of a profile of its own that has the file open. */
-  async function tab(topic: string, peer: string, options: WebRtcOptions = {}): Promise<Page> {
+  async function tab(topic: string, peer: string, options: WebRtcOptions & { readonly misled?: string } = {}): Promise<Page> {
     const page = await (await browser.newContext()).newPage()
     await page.goto(`${server.url}/index.html`)
     await page.waitForFunction(() => self.joinDocuments !== undefined)
     await page.evaluate(
       async ({ topic, peer, options }) => {
-        self.documents = await self.joinDocuments(topic, { peers: [peer], direct: self.webRtc(options) })
+        self.documents = await self.joinDocuments(topic, { peers: [peer], direct: options.misled === undefined ? self.webRtc(options) : self.misled(options.misled) })
         self.opened = await self.documents.openText('plan.md', { create: 'when-synced' })
       },
       { topic, peer, options }
@@ -208,5 +220,22 @@ describe.skipIf(noChromium)(`tabs of several profiles, connected directly, ${inC
     await Promise.all([add(ann, 'Ann, again'), add(bob, 'Bob, again'), add(cem, 'Cem, again')])
     await agree('all go on', async () => await Promise.all(tabs.map(read)), ['Ann, again', 'Bob, again', 'Cem, again'])
     await Promise.all(tabs.map((tab) => tab.context().close()))
+  })
+
+  it('[WEB44] an offer under the name of another comes to nothing, and to no harm', async () => {
+    const link = newLink()
+    const [hub, other] = await Promise.all([joinWorkspace(link, { mdns: false, listen: ['/ip4/127.0.0.1/tcp/0/ws'] }), joinWorkspace(newLink(), { mdns: false })])
+    const [address = ''] = hub.status().listening
+    const misled = other.status().peerId
+    await other.stop()
+    const tabs = await Promise.all([tab(link, address, { misled }), tab(link, address, { misled })])
+    const [ann, bob] = tabs
+    const given = async (): Promise<boolean> => (await Promise.all(tabs.map((tab) => tab.evaluate(() => self.made.some(({ wasConnected, connectionState }) => wasConnected === true && connectionState === 'closed'))))).every(Boolean)
+    await eventually('both gave a connection up', given, { deadlineMs: 45_000 })
+    await Promise.all([add(ann, 'Ann, misled'), add(bob, 'Bob, misled')])
+    await agree('all go on', async () => await Promise.all(tabs.map(read)), ['Ann, misled', 'Bob, misled'])
+    expect(await Promise.all(tabs.map(addresses))).toEqual([[address], [address]])
+    await Promise.all(tabs.map((tab) => tab.context().close()))
+    await hub.stop()
   })
 })
