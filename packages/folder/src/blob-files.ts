@@ -63,13 +63,16 @@ export class BlobFiles implements BlobPlace {
 
   held(list: ChunkList): Promise<Bitfield | undefined> {
     const part = this.#parts.get(list.blob)
-    if (part !== undefined) return Promise.resolve(part.field)
-    return Promise.resolve(this.#pathOf(list.blob) === undefined ? undefined : Bitfield.whole(list.count))
+    if (part === undefined && this.#pathOf(list.blob) === undefined) return Promise.resolve(undefined)
+    // Who asks what is here asks for it next.
+    this.#init.thread.warm()
+    return Promise.resolve(part?.field ?? Bitfield.whole(list.count))
   }
 
   async prepare(list: ChunkList): Promise<Bitfield> {
     const known = this.#parts.get(list.blob)
     if (known !== undefined) return known.field
+    this.#init.thread.warm()
     const opened = this.#init.fs.openPart(list.blob, list.size)
     const file = new SharedFile(opened)
     try {

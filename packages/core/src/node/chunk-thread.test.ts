@@ -91,6 +91,11 @@ describe('the thread for chunks', () => {
       const { items } = await fresh.cut(fd, content.length)
       vi.advanceTimersByTime(60_000)
       expect((await fresh.cut(fd, content.length)).items).toEqual(items)
+      vi.advanceTimersByTime(60_000)
+      fresh.warm()
+      expect(vi.getTimerCount()).toBe(1)
+      vi.advanceTimersByTime(60_000)
+      expect((await fresh.cut(fd, content.length)).items).toEqual(items)
     } finally {
       vi.useRealTimers()
       await fresh.stop()

@@ -10,6 +10,7 @@ import type { ChunkAnswer, ChunkAt, ChunkJob, ChunkResult, ChunkTask } from './n
 const IDLE_MS = 5_000
 
 interface Waiting {
+  readonly id: number
   readonly resolve: (answer: ChunkResult) => void
   readonly reject: (error: Error) => void
 }
@@ -24,7 +25,11 @@ const SLACK_BYTES = 1024
  */
 export class ChunkThread {
   readonly #keys: BlobKeys
-  readonly #waiting = new Map<number, Waiting>()
+  /**
+   * No map: as entries come and go a map makes new tables, the old ones point to the new and still hold what was in them, and
+   * so a third of all chunks would stay until the whole heap is collected.
+   */
+  readonly #waiting: Waiting[] = []
   #worker: Worker | undefined
   #idle: NodeJS.Timeout | undefined
   #next = 0
@@ -32,6 +37,13 @@ export class ChunkThread {
 
   constructor(keys: BlobKeys) {
     this.#keys = keys
+  }
+
+  /** It will be asked something in a moment: it takes as long to start as several megabytes take to open. */
+  warm(): void {
+    if (this.#stopped) return
+    this.#worker ??= this.#start()
+    this.#rest()
   }
 
   /**
@@ -89,6 +101,12 @@ export class ChunkThread {
     this.#failAll(new Error('stopped'))
   }
 
+  /** Ends the thread when nothing is asked for a while. */
+  #rest(): void {
+    clearTimeout(this.#idle)
+    if (this.#waiting.length === 0) this.#idle = setTimeout(() => void this.#end(), IDLE_MS).unref()
+  }
+
   /** What is asked meanwhile is done by another thread. */
   async #end(): Promise<void> {
     const worker = this.#worker
@@ -103,7 +121,7 @@ export class ChunkThread {
     const id = this.#next++
     const { promise, resolve, reject } = Promise.withResolvers<ChunkResult>()
     this.#worker.postMessage({ ...task, id } satisfies ChunkJob, handOver)
-    this.#waiting.set(id, { resolve, reject })
+    this.#waiting.push({ id, resolve, reject })
     const answer = await promise
     if ('error' in answer) throw new Error(answer.error)
     return answer
@@ -112,9 +130,9 @@ export class ChunkThread {
   #start(): Worker {
     const worker = new Worker(new URL('node-chunk-worker.js', import.meta.url), { workerData: this.#keys })
     worker.on('message', (answer: ChunkAnswer) => {
-      this.#waiting.get(answer.id)?.resolve(answer)
-      this.#waiting.delete(answer.id)
-      if (this.#waiting.size === 0) this.#idle = setTimeout(() => void this.#end(), IDLE_MS).unref()
+      const at = this.#waiting.findIndex(({ id }) => id === answer.id)
+      if (at >= 0) this.#waiting.splice(at, 1)[0]?.resolve(answer)
+      this.#rest()
     })
     worker.on('error', (error) => {
       // One that ends because it was idle was asked nothing.
@@ -127,8 +145,7 @@ export class ChunkThread {
   }
 
   #failAll(error: Error): void {
-    for (const { reject } of this.#waiting.values()) reject(error)
-    this.#waiting.clear()
+    for (const { reject } of this.#waiting.splice(0)) reject(error)
   }
 }
 
