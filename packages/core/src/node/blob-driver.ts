@@ -34,6 +34,8 @@ export interface BlobDriverInit {
   readonly onBytes: (bytes: number) => void
   /** Whether there is room for a wanted blob, once its chunks are known. @default there is */
   readonly admit?: (list: ChunkList) => Promise<boolean>
+  /** Whether a blob is held that is not wanted any more. @default none is */
+  readonly isHeld?: (blob: BlobId) => boolean
   /** A peer was sent away for what it sent. */
   readonly onRefused: (peer: string, reason: string) => void
   /** Chunks or manifests could not be kept. */
@@ -137,7 +139,8 @@ export class BlobDriver implements Blobs {
   }
 
   async keepOnly(blobs: ReadonlySet<BlobId>): Promise<void> {
-    for (const blob of await this.#lists.all()) if (!blobs.has(blob) && !this.#wanted.has(blob)) await this.#lists.drop(blob)
+    const isKept = (blob: BlobId): boolean => blobs.has(blob) || this.#wanted.has(blob)
+    for (const blob of await this.#lists.all()) if (!isKept(blob)) await this.#lists.drop(blob, isKept)
   }
 
   /** The blobs whose chunks are known. */
@@ -148,7 +151,7 @@ export class BlobDriver implements Blobs {
   /** It is not wanted any more, its chunks are gone, and so is the list of them. */
   async forget(blob: BlobId): Promise<void> {
     this.unwant(blob)
-    await this.#lists.drop(blob)
+    await this.#lists.drop(blob, (other) => this.#wanted.has(other) || this.#init.isHeld?.(other) === true)
     await this.#look(blob)
   }
 

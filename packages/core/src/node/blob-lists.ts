@@ -13,6 +13,8 @@ const MAX_CACHED = 32
 export class BlobLists {
   readonly #kv: KvStore
   readonly #lists = new Map<BlobId, ChunkList>()
+  /** Blobs of several manifests, and the parts of each: few. Read when first asked for. */
+  #parts: Promise<Map<string, readonly string[]>> | undefined
 
   constructor(kv: KvStore) {
     this.#kv = kv
@@ -42,16 +44,23 @@ export class BlobLists {
 
   async keep(nodes: readonly ManifestNode[]): Promise<void> {
     await this.#kv.commit(nodes.map(({ hash, bytes }): KvOp => ({ table: MANIFEST, key: hash, value: bytes })))
+    const known = await this.#parts
+    if (known !== undefined) addParts(known, nodes.map(({ hash, bytes }) => [hash, bytes]))
   }
 
-  /** Deletes the manifests of a blob, less those that are part of another one too: a version of a file shares most of them. */
-  async drop(blob: BlobId): Promise<void> {
+  /**
+   * Deletes the manifests of a blob, less those that are part of another one too: a version of a file shares most of them.
+   * A part may also be a blob itself, which stays where it `isKept`.
+   */
+  async drop(blob: BlobId, isKept: (blob: BlobId) => boolean): Promise<void> {
     this.#lists.delete(blob)
     const root = await this.#kv.get(MANIFEST, blob)
     if (root === undefined) return
-    const parts = childrenOf(root)
-    const shared = parts.length === 0 ? new Set<string>() : await this.#partsOfOthers(blob)
-    await this.#kv.commit([blob, ...parts.filter((part) => !shared.has(part))].map((key): KvOp => ({ table: MANIFEST, key })))
+    const known = await this.#allParts()
+    known.delete(blob)
+    const shared = new Set([...known.values()].flat())
+    const gone = [blob, ...childrenOf(root).filter((part) => !isKept(parseBlobId(part)))].filter((hash) => !shared.has(hash))
+    await this.#kv.commit(gone.map((key): KvOp => ({ table: MANIFEST, key })))
   }
 
   /** Of everything kept: the blobs, and the manifests that are part of one. */
@@ -61,9 +70,9 @@ export class BlobLists {
     return rows.filter(([hash]) => !parts.has(hash)).map(([hash]) => parseBlobId(hash))
   }
 
-  async #partsOfOthers(blob: BlobId): Promise<ReadonlySet<string>> {
-    const rows = await this.#kv.scan(MANIFEST)
-    return new Set(rows.flatMap(([hash, bytes]) => (hash === blob ? [] : childrenOf(bytes))))
+  async #allParts(): Promise<Map<string, readonly string[]>> {
+    this.#parts ??= this.#kv.scan(MANIFEST).then((rows) => addParts(new Map(), rows))
+    return await this.#parts
   }
 
   #remember(list: ChunkList): ChunkList {
@@ -74,4 +83,12 @@ export class BlobLists {
     }
     return list
   }
+}
+
+function addParts(known: Map<string, readonly string[]>, rows: readonly (readonly [hash: string, bytes: Uint8Array])[]): Map<string, readonly string[]> {
+  for (const [hash, bytes] of rows) {
+    const parts = childrenOf(bytes)
+    if (parts.length > 0) known.set(hash, parts)
+  }
+  return known
 }

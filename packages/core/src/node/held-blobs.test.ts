@@ -45,6 +45,8 @@ class Holder {
   readonly offered = new Map<BlobId, ChunkList>()
   readonly lists = new Map<BlobId, ChunkList>()
   readonly chunks = new Set<string>()
+  /** Blobs whose list is part of another one's. */
+  readonly parts = new Set<BlobId>()
   readonly told: string[] = []
   held: HeldBlobs = this.open({})
 
@@ -68,7 +70,7 @@ class Holder {
       blobs: {
         want: (blob) => void this.#fetch(blob),
         forget: (blob) => Promise.resolve(void this.lists.delete(blob)),
-        known: () => Promise.resolve([...this.lists.keys()]),
+        known: () => Promise.resolve([...this.lists.keys()].filter((blob) => !this.parts.has(blob))),
         list: (blob) => Promise.resolve(this.lists.get(blob))
       }
     })
@@ -185,5 +187,20 @@ describe('what one that cannot read holds', () => {
     await holder.settled()
     expect(all.map((blob) => holder.has(blob))).toEqual([false, true, true])
     expect(holder.chunks.size).toBe(2)
+  })
+
+  it('[BLOB65] that was named lately stays whole at a start, where a larger one of which it is a part gives way', async () => {
+    const holder = new Holder()
+    const [large, part] = [holder.blob(1, 2, 3), holder.blob(2, 3)]
+    await holder.open({}).start([])
+    await holder.names(large)
+    await holder.passes(31)
+    await holder.names(part)
+    holder.parts.add(part)
+    holder.offered.clear()
+    await holder.open({ maxBytes: 2 * CHUNK }).start([large, part])
+    await holder.settled()
+    expect([large, part].map((blob) => holder.has(blob))).toEqual([false, true])
+    expect(holder.held.holds(part)).toBe(true)
   })
 })

@@ -86,6 +86,11 @@ export class HeldBlobs {
     for (const blob of blobs) this.#init.blobs.want(blob)
   }
 
+  /** Whether a blob counts: room was made for it. */
+  holds(blob: BlobId): boolean {
+    return this.#lists.has(blob)
+  }
+
   /** Whether a blob whose chunks are known now may be fetched; room is made for it where that may be. */
   async admit(list: ChunkList): Promise<boolean> {
     if (this.#maxBytes === Infinity) return true
@@ -106,7 +111,8 @@ export class HeldBlobs {
 
   /** What is here from an earlier run, perhaps under another limit. */
   async #takeStock(): Promise<void> {
-    for (const blob of await this.#init.blobs.known()) {
+    // What is also part of another blob is not known for one by itself.
+    for (const blob of new Set([...(await this.#init.blobs.known()), ...this.#namedAt.keys()])) {
       const list = await this.#init.blobs.list(blob)
       if (list !== undefined) this.#count(list)
     }

@@ -86,6 +86,7 @@ export async function openWorkspace(init: WorkspaceInit): Promise<Workspace> {
     keys: keys.rights === 'blind' ? undefined : deriveBlobKeys(crypto, keys.readKey),
     limits: init.blobLimits ?? {},
     admit: async (list) => (await held?.admit(list)) ?? true,
+    isHeld: (blob) => held?.holds(blob) === true,
     onBytes: init.onBlobBytes ?? (() => undefined),
     onRefused: (peer, reason) => events.emit('peer', { peer, name: undefined, state: 'refused', reason }),
     onTrouble: (message) => events.emit('warning', { code: 'blob-failed', message })
