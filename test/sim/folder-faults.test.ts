@@ -136,7 +136,7 @@ describe('invariants of whole folders', () => {
   })
 
   it('[INV17] nothing is published before it is durable', async () => {
-    using folders = await twoFolders({ 'a.md': 'one\n' })
+    using folders = await twoFolders({ 'a.md': 'one\n', 'b.md': 'b\n' })
     const { world, a, b, settled } = folders
     // The peers have told each other their names by then, and are silent.
     await world.pass(5_000)
@@ -151,6 +151,9 @@ describe('invariants of whole folders', () => {
     a.user.save('a.md', 'one\ntwo\n')
     await world.pass(2_000)
     expect([held.length > 0, world.network.messages - before, b.user.read('a.md')]).toEqual([true, 0, 'one\n'])
+    // Who asks how things stand, or who did what, is answered meanwhile.
+    expect([a.status()?.files, a.peer.live.status().files]).toEqual([2, 2])
+    expect((await a.peer.live.history({ limit: 9 })).map(({ what }) => what).toSorted()).toEqual(['created', 'created', 'joined'])
     store.commit = commit
     for (const release of held.splice(0)) release()
     await settled()

@@ -68,6 +68,7 @@ describe('parseArgs', () => {
     expect(message('join', 'x')).toBe("missing required argument 'folder'; see collab join --help")
     expect(message('joim')).toMatch(/^unknown command 'joim' \(Did you mean join\?\); see collab --help$/)
     expect(message('join', 'x', 'y', '--pear')).toMatch(/^unknown option '--pear'.*; see collab join --help$/)
+    expect(message('join', 'x', 'y', '--max-blob', '3Q')).toBe("--max-blob '3Q': give a size such as 500k, 20M or 1.5G; see collab join --help")
     for (const argv of [['join'], ['nope'], ['log', '--limit', 'many']]) expect(message(...argv)).not.toContain('\n')
   })
 

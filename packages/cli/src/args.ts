@@ -223,7 +223,10 @@ function configureAll(program: Command, version: string, write: (text: string) =
 
 function adviceFor(error: CommanderError, program: Command, argv: readonly string[]): string {
   const known = program.commands.find((command) => command.name() === argv[0])
-  const what = error.message.replace(/^error: /, '').replace(/^command-argument value '(.*)' is invalid for argument '(.*)'\. /s, "$2 '$1': ")
+  const what = error.message
+    .replace(/^error: /, '')
+    .replace(/^command-argument value '(.*)' is invalid for argument '(.*)'\. /s, "$2 '$1': ")
+    .replace(/^option '(?:-\w, )?(--[\w-]+)[^']*' argument '(.*)' is invalid\. /s, "$1 '$2': ")
   const line = what.replace(/\s+/g, ' ').replace(/\.$/, '').trim()
   return `${line}; see collab ${known === undefined ? '' : `${known.name()} `}--help`
 }

@@ -24,7 +24,7 @@ export async function readHistory(init: HistoryInit, options: { path?: string; l
     const entry = hash === null ? undefined : await init.log.get(hash)
     if (entry !== undefined) todo.push(entry)
   }
-  for (const hash of init.applier.frontier.keys()) await add(hash)
+  for (const hash of await headsOf(init)) await add(hash)
   const items: HistoryItem[] = []
   /** Where in `items` the change of a node stands that came next. */
   const last = new Map<NodeId, number>()
@@ -46,6 +46,16 @@ export async function readHistory(init: HistoryInit, options: { path?: string; l
     await add(newest.header.prev)
   }
   return items.slice(0, limit)
+}
+
+/** The newest applied entries; while one is becoming durable, what its author has durable before it. */
+async function headsOf({ log, applier }: HistoryInit): Promise<ReadonlySet<EntryHash>> {
+  const heads = new Set<EntryHash>()
+  for (const [hash, { author }] of applier.frontier) {
+    if ((await log.get(hash)) !== undefined) heads.add(hash)
+    else for (const head of log.vector.get(author) ?? []) heads.add(head.hash)
+  }
+  return heads
 }
 
 function isAtOrBelow(path: string | undefined, place: string): boolean {
