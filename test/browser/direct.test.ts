@@ -12,7 +12,7 @@ import { decodeCbor, encodeCbor } from '../harness/cbor.js'
 import type { Cbor } from '../harness/cbor.js'
 import { eventually } from '../harness/eventually.js'
 import { freePort } from '../harness/folder-peer.js'
-import { RawPeer, framesOf, message } from '../harness/raw-peer.js'
+import { MEET, RawPeer, framesOf, message } from '../harness/raw-peer.js'
 
 /** In the page: what an app has, each WebRTC connection that is made, and with which settings. */
 const PAGE = `
@@ -53,7 +53,6 @@ interface InPage {
 /** What the page's globals are, for code that is sent there. */
 declare const self: InPage
 
-const MEET = '/collab/meet/1'
 /** A description that a browser takes, of a connection that nobody makes. */
 const SDP = [
   'v=0',

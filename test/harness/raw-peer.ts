@@ -11,6 +11,7 @@ import { eventually } from './eventually.js'
 
 export const ADMISSION = '/collab/admit/1'
 export const SYNC = '/collab/sync/1'
+export const MEET = '/collab/meet/1'
 export const BLOB = '/collab/blob/1'
 export const GOSSIP = ['/meshsub/1.2.0', '/meshsub/1.1.0', '/meshsub/1.0.0', '/floodsub/1.0.0'] as const
 

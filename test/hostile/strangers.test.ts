@@ -4,11 +4,11 @@ import type { Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { keysFromName, nodeCrypto, encodeLink } from '@collab/core'
 import { eventually } from '../harness/eventually.js'
-import { ADMISSION, GOSSIP, RawPeer, SYNC, frame, lengthPrefix, sendUntilReset } from '../harness/raw-peer.js'
+import { ADMISSION, GOSSIP, MEET, RawPeer, SYNC, frame, lengthPrefix, sendUntilReset } from '../harness/raw-peer.js'
 import { Siege } from '../harness/siege.js'
 
 /** Every protocol that a stranger may try, ours and libp2p's. */
-const PROTOCOLS = [ADMISSION, SYNC, ...GOSSIP, '/ipfs/ping/1.0.0', '/ipfs/id/1.0.0', '/ipfs/id/push/1.0.0', '/collab/blob/1', '/nothing/1'] as const
+const PROTOCOLS = [ADMISSION, SYNC, ...GOSSIP, '/ipfs/ping/1.0.0', '/ipfs/id/1.0.0', '/ipfs/id/push/1.0.0', '/collab/blob/1', MEET, '/nothing/1'] as const
 
 /** HTTP, TLS, nothing at all. */
 const FOREIGN = ['GET / HTTP/1.1\r\nHost: x\r\n\r\n', '\x16\x03\x01\x02\x00', '\x00'.repeat(100_000)] as const

@@ -6,6 +6,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, it } from 'vitest'
 import { utf8 } from '../base/bytes.js'
 import { ADMISSION_PROTOCOL } from './admission-exchange.js'
+import { MEETING_PROTOCOL } from './meeting-message.js'
 import { SYNC_PROTOCOL } from './sync-streams.js'
 import { OTHER_D, TestNet, allJoined } from './test-peers.js'
 import type { TestPeer } from './test-peers.js'
@@ -130,7 +131,7 @@ async function garbage(address: string): Promise<void> {
   await using net = new TestNet()
   const stranger = await net.stranger()
   const connection = await stranger.dial(multiaddr(address))
-  const protocols = [ADMISSION_PROTOCOL, SYNC_PROTOCOL, ...GOSSIP, '/ipfs/ping/1.0.0', '/ipfs/id/1.0.0', '/nothing/1']
+  const protocols = [ADMISSION_PROTOCOL, SYNC_PROTOCOL, MEETING_PROTOCOL, ...GOSSIP, '/ipfs/ping/1.0.0', '/ipfs/id/1.0.0', '/nothing/1']
   const send = async (protocol: string): Promise<void> => {
     const stream = await connection.newStream(protocol)
     for (let i = 0; i < 4; i++) stream.send(randomBytes(20_000))
