@@ -39,6 +39,20 @@ describe('what takes the place of a file', () => {
     }
   })
 
+  it('[SYNC39] so it does when the directory of the place is moved at the same moment, by whatever way it came there', async () => {
+    for (const from of ['y.md', 'd/y.md']) {
+      using folders = await twoFolders({ 'd/v.md': 'v\n', 'd/w.md': 'w\n', 'd/x.md': LINES, 'd/z.md': 'z\n', [from]: OTHER })
+      const node = folders.b.peer.live.tree.at(from)?.node
+      await apart(folders, (a, b) => {
+        b.user.move(from, 'd/x.md')
+        b.user.move('d', 'e')
+        a.user.append(from, 'delta\n')
+      })
+      expect(folders.files()).toEqual([['e/v.md', 'v\n'], ['e/w.md', 'w\n'], ['e/x.md', `${OTHER}delta\n`], ['e/z.md', 'z\n']])
+      expect(folders.a.peer.live.tree.at('e/x.md')?.node).toBe(node)
+    }
+  })
+
   it('[SYNC39] what a peer wrote into the file that another was moved over is kept beside it', async () => {
     using folders = await twoFolders({ 'x.md': LINES, 'y.md': OTHER })
     await apart(folders, (a, b) => {

@@ -142,11 +142,21 @@ class FolderSimulation {
     const path = this.#anyFile(folder)
     if (path === undefined || this.#isLossy || this.#setOf(this.#saved, folder).has(path)) return
     const directory = path.includes('/') && random.chance(0.3) ? path.slice(0, path.lastIndexOf('/')) : undefined
+    if (directory === undefined && random.chance(0.2)) return this.#moveOver(folder, path)
     const to = directory === undefined ? this.#freePath(folder) : `moved-${random.word().toString(36)}`
     if (directory !== undefined && [...this.#setOf(this.#saved, folder)].some((each) => each.startsWith(`${directory}/`))) return
     folder.user.move(directory ?? path, to)
     for (const each of this.#paths(folder)) if (each === to || each.startsWith(`${to}/`)) this.#setOf(this.#moved, folder).add(each)
     this.#did(`${folder.name} moves ${directory ?? path} to ${to}`, 'moves')
+  }
+
+  #moveOver(folder: SimFolder, path: string): void {
+    const to = this.#anyFile(folder)
+    if (to === undefined || to === path || folder.user.files().size < FEWEST_FILES) return
+    this.#model.removed(folder.user.read(to) ?? '')
+    folder.user.move(path, to)
+    this.#setOf(this.#moved, folder).add(to)
+    this.#did(`${folder.name} moves ${path} over ${to}`, 'moves')
   }
 
   #delete(folder: SimFolder): void {

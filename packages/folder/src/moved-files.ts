@@ -42,7 +42,8 @@ export class MovedFiles {
    * while a new file that may be one of those that are gone is still being written
    */
   async take(gone: readonly BaseRow[], fresh: ReadonlyMap<RelPath, DiskFact>, displaced: Displaced): Promise<number | 'none' | 'unsure'> {
-    this.#forgetOthers(displaced)
+    const others = displaced.rows.map(({ path }) => path)
+    if (fresh.size === 0) this.#forgetOthers(others)
     if (fresh.size === 0) return 'none'
     const texts = new Map<string, string>()
     const items = await this.#describeFresh(gone, fresh, texts)
@@ -54,9 +55,11 @@ export class MovedFiles {
       alike: (from, to) => alikeTexts(olds.get(from.path), texts.get(to.path))
     })
     const replaced = this.#replacedBy(renames, displaced)
-    const waitMs = await this.#untilCertain(replaced)
-    const admitted = waitMs === undefined ? this.#brake.admit(replaced, this.#context.index.files) : new Set<string>()
-    const moves = renames.filter(({ to }) => admitted.has(to as RelPath) || !replaced.includes(to as RelPath))
+    this.#forgetOthers([...others, ...replaced.values()])
+    const waitMs = await this.#untilCertain([...replaced.values()])
+    const admitted = waitMs === undefined ? this.#brake.admit([...replaced.values()], this.#context.index.files) : new Set<RelPath>()
+    const isAdmitted = (path: RelPath | undefined): boolean => path === undefined || admitted.has(path)
+    const moves = renames.filter(({ to }) => isAdmitted(replaced.get(to)))
     if (moves.length > 0) await this.#move(moves, fresh)
     if (moves.length > 0 || waitMs !== undefined) return waitMs ?? 0
     return displaced.unsure.length > 0 || items.some(({ hash }) => hash === UNREAD) ? 'unsure' : 'none'
@@ -101,13 +104,19 @@ export class MovedFiles {
   }
 
   /**
-   * Files that others were moved over and that are nowhere else: those are deleted, unless they are too many at once. Then
-   * they count as edited meanwhile.
+   * Files that others were moved over and that are nowhere else, by where those are now: the files are deleted, unless they
+   * are too many at once. Then they count as edited meanwhile.
    */
-  #replacedBy(renames: readonly Rename[], { rows }: Displaced): readonly RelPath[] {
+  #replacedBy(renames: readonly Rename[], { rows }: Displaced): ReadonlyMap<string, RelPath> {
     const away = new Set(renames.map(({ from }) => from))
     const over = new Set(renames.map(({ to }) => to))
-    return rows.map(({ path }) => path).filter((path) => !away.has(path) && over.has(path))
+    const replaced = new Map<string, RelPath>(rows.map(({ path }) => [path, path]))
+    for (const { type, from, to } of renames) {
+      if (type !== 'directory') continue
+      for (const { path } of this.#context.index.below(from)) replaced.set(to + path.slice(from.length), path)
+    }
+    for (const [at, path] of replaced) if (away.has(path) || !over.has(at)) replaced.delete(at)
+    return replaced
   }
 
   /** Until news of where the files of `paths` are have had their time; undefined when they had. */
@@ -123,8 +132,8 @@ export class MovedFiles {
     return 0
   }
 
-  #forgetOthers({ rows }: Displaced): void {
-    const still = new Set(rows.map(({ path }) => path))
+  #forgetOthers(paths: readonly RelPath[]): void {
+    const still = new Set(paths)
     for (const path of this.#displacedSince.keys()) if (!still.has(path)) this.#forget(path)
   }
 
@@ -137,6 +146,9 @@ export class MovedFiles {
     const { workspace, index, emit, dirty, unsettled } = this.#context
     const changes: LocalChange[] = []
     const moved = new Map<NodeId, BaseRow>()
+    const places = new Set<RelPath>()
+    /** In a directory that was moved too. */
+    const overtaken: BaseRow[] = []
     const filesFirst = [...renames].sort((a, b) => Number(a.type === 'directory') - Number(b.type === 'directory'))
     for (const { from, to, type } of filesFirst) {
       const placed = unsettled.at(from)
@@ -153,11 +165,16 @@ export class MovedFiles {
         continue
       }
       for (const next of rebased(type === 'directory' ? [row, ...index.below(row.path)] : [row], from, to)) {
-        if (!moved.has(next.node)) moved.set(next.node, withSignature(next, fresh.get(next.path)))
+        const was = index.of(next.node)
+        if (moved.has(next.node)) continue
+        if (places.has(next.path) && was !== undefined) overtaken.push(was)
+        else moved.set(next.node, withSignature(next, fresh.get(next.path)))
+        places.add(next.path)
       }
     }
     const before = [...moved.keys()].map((node) => index.of(node)?.path)
-    const replaced = [...moved.values()].flatMap(({ path }) => index.at(path) ?? []).filter(({ node }) => !moved.has(node))
+    const inPlace = [...moved.values()].flatMap(({ path }) => index.at(path) ?? []).filter(({ node }) => !moved.has(node))
+    const replaced = [...inPlace, ...overtaken]
     // What a peer moved away meanwhile is not meant.
     const meant = replaced.filter(({ node, path }) => workspace.tree.get(node)?.path === path)
     changes.unshift(...meant.map((row) => deletionOf(this.#context, row)))
