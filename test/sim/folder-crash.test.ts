@@ -17,6 +17,7 @@ interface Story {
 }
 
 const LINES = 'one\ntwo\nthree\n'
+const OTHER = 'alpha\nbravo\ncharlie\n'
 
 const STORIES: readonly Story[] = [
   {
@@ -109,6 +110,24 @@ const STORIES: readonly Story[] = [
     expected: { 'd/b.md': `${LINES}four\nfive\n` }
   },
   {
+    name: 'a peer edits what the user moves while the process is gone, with another file in its place',
+    files: { 'a.md': LINES },
+    act: (_, other) => other.user.save('a.md', `${LINES}four\n`),
+    meanwhile: (mortal, other) => {
+      const { user } = mortal.user.exists('a.md') ? mortal : other
+      user.move('a.md', 'd/b.md')
+      user.save('a.md', OTHER)
+    },
+    expected: { 'a.md': OTHER, 'd/b.md': `${LINES}four\n` }
+  },
+  {
+    name: 'a peer edits what the user moves over another file while the process is gone',
+    files: { 'a.md': LINES, 'b.md': OTHER },
+    act: (_, other) => other.user.save('a.md', `${LINES}four\n`),
+    meanwhile: (mortal, other) => (mortal.user.exists('a.md') ? mortal : other).user.move('a.md', 'b.md'),
+    expected: { 'b.md': `${LINES}four\n` }
+  },
+  {
     name: 'a peer makes what the user moves while the process is gone',
     files: { 'a.md': LINES },
     act: (_, other) => other.user.save('b.md', 'new\nnewer\n'),
@@ -150,6 +169,17 @@ const STORIES: readonly Story[] = [
     files: { 'a.md': LINES },
     act: (_, other) => other.user.move('a.md', 'b.md'),
     meanwhile: ({ user }, other) => (user.exists('b.md') ? user.move('b.md', 'd/c.md') : other.user.move('b.md', 'd/c.md')),
+    expected: { 'd/c.md': LINES }
+  },
+  {
+    name: 'a peer moves what the user moves elsewhere, from its old name if that is there, while the process is gone',
+    files: { 'a.md': LINES },
+    act: (_, other) => other.user.move('a.md', 'b.md'),
+    meanwhile: ({ user }, other) => {
+      if (user.exists('a.md')) user.move('a.md', 'd/c.md')
+      else if (user.exists('b.md')) user.move('b.md', 'd/c.md')
+      else other.user.move('b.md', 'd/c.md')
+    },
     expected: { 'd/c.md': LINES }
   },
   {

@@ -4,7 +4,8 @@ import { lookOnce } from './folder-context.js'
 import type { RelPath } from './rel-path.js'
 import { sameContentState } from './signature.js'
 import type { DiskFact } from './signature.js'
-import { decodeText, isAlike } from './text-content.js'
+import { decodeText, hashText, isAlike } from './text-content.js'
+import { isEditOf } from './unsettled.js'
 
 /** Known files whose place another has taken, moved or made there. They are as gone as those with nothing in their place. */
 export interface Displaced {
@@ -29,10 +30,17 @@ export async function findDisplaced(context: FolderContext, due: readonly RelPat
   const unsure: RelPath[] = []
   for (const path of context.index.files === 0 ? [] : due) {
     const fact = lookOnce(context, path)
-    const owner = fact.kind === 'file' ? movedOwner(context, path, fact) : undefined
-    if (owner === undefined) continue
+    if (fact.kind !== 'file') continue
     const row = context.index.at(path)
-    if (row?.type === 'file' && !(await isEdit(context, row, await textOf(context, owner)))) {
+    const moved = movedOwner(context, path, fact)
+    const placed = moved === undefined && row?.type === 'file' ? await placedOwner(context, row, fact) : undefined
+    if (placed === 'unsure') {
+      unsure.push(path)
+      continue
+    }
+    const owner = moved ?? placed?.owner
+    if (owner === undefined) continue
+    if (row?.type === 'file' && !(await isEdit(context, row, placed?.text ?? (await textOf(context, owner))))) {
       rows.set(path, row)
       taken.set(path, fact)
       left.push(owner.path)
@@ -44,7 +52,21 @@ export async function findDisplaced(context: FolderContext, due: readonly RelPat
     if (text === undefined) unsure.push(owner.path)
     else if (!(await isEdit(context, owner, text.text))) rows.set(owner.path, owner)
   }
+  for (const row of await displacedUnsettled(context)) if (!rows.has(row.path)) rows.set(row.path, row)
   return { rows: [...rows.values()], taken, left, unsure }
+}
+
+/** Files that a crash left unsettled, and in whose place something else is. */
+async function displacedUnsettled(context: FolderContext): Promise<readonly FileRow[]> {
+  const { index, unsettled, texts } = context
+  const rows: FileRow[] = []
+  for (const before of unsettled.rows()) {
+    const row = index.at(before.path)
+    if (row?.type !== 'file' || row.node !== before.node || lookOnce(context, row.path).kind !== 'file') continue
+    const text = await readText(context, row.path)
+    if (text !== undefined && !(await isEditOf(texts, before, text.text))) rows.push(row)
+  }
+  return rows
 }
 
 /** Undefined while the file is being written; without a text where it is none. */
@@ -63,6 +85,20 @@ function movedOwner(context: FolderContext, path: RelPath, { signature }: Extrac
   const there = lookOnce(context, owner.path)
   const isGone = there.kind === 'absent' || (there.kind === 'file' && there.signature.ino !== signature.ino)
   return isGone && sameContentState(owner.signature, signature) ? owner : undefined
+}
+
+/** The known file, with its text, that a crash left unsettled and that is now where `row` was: its inode was never noted. */
+async function placedOwner(context: FolderContext, row: FileRow, { signature }: Extract<DiskFact, { kind: 'file' }>): Promise<{ readonly owner: FileRow; readonly text: string } | 'unsure' | undefined> {
+  const { unsettled, index } = context
+  if (unsettled.size === 0 || (row.signature !== undefined && sameContentState(row.signature, signature))) return undefined
+  const read = await readText(context, row.path)
+  if (read === undefined) return 'unsure'
+  const { text } = read
+  if (text === undefined || text === '') return undefined
+  const hash = hashText(text)
+  const before = unsettled.rows().find(({ node, wanted }) => node !== row.node && wanted?.hash === hash)
+  const owner = before === undefined ? undefined : index.at(before.path)
+  return owner?.type === 'file' && owner.node === before?.node ? { owner, text } : undefined
 }
 
 async function isEdit(context: FolderContext, row: FileRow, text: string | undefined): Promise<boolean> {

@@ -44,7 +44,7 @@ export class MovedFiles {
   async take(gone: readonly BaseRow[], fresh: ReadonlyMap<RelPath, DiskFact>, displaced: Displaced): Promise<number | 'none' | 'unsure'> {
     const others = displaced.rows.map(({ path }) => path)
     if (fresh.size === 0) this.#forgetOthers(others)
-    if (fresh.size === 0) return 'none'
+    if (fresh.size === 0) return displaced.unsure.length > 0 ? 'unsure' : 'none'
     const texts = new Map<string, string>()
     const items = await this.#describeFresh(gone, fresh, texts)
     const olds = new Map(await Promise.all(gone.map(async (row) => [row.path as string, await this.#oldText(row, items)] as const)))

@@ -11,7 +11,7 @@ import type { RelPath } from './rel-path.js'
 import { equalSignature, isRacy } from './signature.js'
 import type { Signature } from './signature.js'
 import { decodeText, hashBytes } from './text-content.js'
-import { placedRow } from './unsettled.js'
+import { isEditOf, placedRow } from './unsettled.js'
 
 /** Files in doubt that are settled because of a new one. */
 const MAX_OTHERS = 256
@@ -119,10 +119,17 @@ export class Recorder {
       const ring = (await this.#hasSeen(found, row, wanted)) ? pushedRing(row) : []
       return { ...row, doc: wanted.doc, agreed, ring, wanted: undefined, signature: found.signature, racy: found.racy }
     }
-    if (this.#context.fs.fact(row.path).kind === 'absent') this.#context.unsettled.add(row)
+    if (await this.#mayBeElsewhere(row, found)) this.#context.unsettled.add(row)
     if (row.agreed === undefined) return (await this.#wasEdited(found, row)) ? placedRow(row) : undefined
     const ring = (await this.#hasSeen(found, row, wanted)) ? [{ version: wanted.version, hash: wanted.hash }, ...row.ring] : row.ring
     return { ...row, ring, wanted: undefined }
+  }
+
+  /** Whether nothing at the path is what was there or was to be there: it may have been moved. */
+  async #mayBeElsewhere(row: DoubtfulRow, found: FoundText | undefined): Promise<boolean> {
+    const { fs, texts } = this.#context
+    if (fs.fact(row.path).kind === 'absent') return true
+    return row.agreed !== undefined && !(await isEditOf(texts, row, found?.text))
   }
 
   /**

@@ -2,7 +2,7 @@ import { MAX_TEXT_BYTES, checkPath } from '@collab/core'
 import { lookAt, lookAtPath } from './disk-fact.js'
 import { openAnchor } from './anchor.js'
 import type { RelPath } from './rel-path.js'
-import { bringBack, dropSecondName, isElsewhere, putAside } from './second-names.js'
+import { bringBack, dropName, dropSecondName, isElsewhere, putAside } from './second-names.js'
 import { sameContentState } from './signature.js'
 import type { Signature } from './signature.js'
 import { readEntry } from './stable-read.js'
@@ -49,7 +49,9 @@ function settleUntaken(context: DiskContext, id: string, note: TrashNote): boole
   const from = note.path as RelPath
   const old = lookAtPath(context.root, from, context.spelling)
   const to = targetOf(note)
-  if (to === undefined || old.kind !== 'file' || old.signature.ino !== note.seen.ino) return false
+  if (to === undefined) return false
+  if (old.kind === 'absent') dropUnused(context, note, to)
+  if (old.kind !== 'file' || old.signature.ino !== note.seen.ino) return false
   if (dropSecondName(context, from, to)) return false
   if (note.links === undefined) return false
   // Not by the count alone: a backup outside of the folder may be what has the other name.
@@ -62,6 +64,14 @@ function settleUntaken(context: DiskContext, id: string, note: TrashNote): boole
   putAside(context, id, from)
   context.trash.finish(id)
   return true
+}
+
+/** Takes away the new name of a file whose old name was moved on meanwhile: it is where its user put it. */
+function dropUnused(context: DiskContext, { seen, links }: TrashNote, to: RelPath): void {
+  const there = lookAtPath(context.root, to, context.spelling)
+  if (there.kind !== 'file' || there.signature.ino !== seen.ino || links === undefined || there.links <= links) return
+  // Not by the count alone: a backup outside of the folder may be what has the other name.
+  if (isElsewhere(context, seen.ino, to)) dropName(context, to)
 }
 
 /** Whether the file that lies aside still has its new name, there or wherever it was moved on to. */

@@ -38,10 +38,15 @@ export function putAside(context: DiskContext, id: string, path: RelPath): void 
 export function dropSecondName(context: DiskContext, first: RelPath, second: RelPath): boolean {
   const [one, other] = [lookAtNamed(context, first), lookAtNamed(context, second)]
   if (one.kind !== 'file' || other.kind !== 'file' || one.signature.ino !== other.signature.ino || other.links < 2) return false
-  const names = context.spelling.names(second)
-  using parent = openAnchor(context.root, names.slice(0, -1))
-  unlinkSync(parent.entry(names.at(-1) ?? ''))
+  dropName(context, second)
   return true
+}
+
+/** Takes a name away from a file that has others. */
+export function dropName({ root, spelling }: DiskContext, path: RelPath): void {
+  const names = spelling.names(path)
+  using parent = openAnchor(root, names.slice(0, -1))
+  unlinkSync(parent.entry(names.at(-1) ?? ''))
 }
 
 /** Whether a file of this inode is anywhere in the folder but at `except`. Looks at all of it; what cannot be read has none. */

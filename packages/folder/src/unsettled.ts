@@ -1,8 +1,10 @@
 import type { NodeId } from '@collab/core'
 import type { FileRow } from './base-row.js'
+import { isAlike } from './text-content.js'
+import type { BaseTexts } from './text-content.js'
 
 /**
- * Files that were being put on disk when a crash came, and that are not at their path now. The new file may have been
+ * Files that were being put on disk when a crash came, and that are not at their path now: nothing is, or something else. The new file may have been
  * placed, and moved by somebody since; nothing but its content says so, for its inode was never noted.
  */
 export class Unsettled {
@@ -47,4 +49,11 @@ export class Unsettled {
 export function placedRow({ wanted, ...row }: FileRow): FileRow {
   if (wanted === undefined) return { ...row, wanted }
   return { ...row, doc: wanted.doc, agreed: { version: wanted.version, hash: wanted.hash }, signature: undefined, racy: true, wanted: undefined }
+}
+
+/** Whether `text` may have become of what was at a path, or was to be there, by editing. */
+export async function isEditOf(texts: BaseTexts, { doc, agreed, wanted }: FileRow, text: string | undefined): Promise<boolean> {
+  if (text === undefined) return false
+  if (agreed !== undefined && isAlike(await texts.read(doc, agreed), text)) return true
+  return wanted !== undefined && isAlike(await texts.read(wanted.doc, wanted), text)
 }
