@@ -3,11 +3,14 @@ import type { Transport, TransportHandlers } from '@collab/core'
 interface Link {
   readonly transport: (peer: string, handlers: TransportHandlers) => Transport
   readonly connect: (a: string, b: string) => void
+  /** Of all frames so far. */
+  readonly bytes: () => number
 }
 
 /** Peers in one process, joined by nothing but function calls. */
 export function makeLink(): Link {
   const nodes = new Map<string, TransportHandlers>()
+  let sent = 0
   const queues = new Map<string, Promise<void>>()
   const transport = (peer: string, handlers: TransportHandlers): Transport => ({
     peerId: peer,
@@ -15,6 +18,7 @@ export function makeLink(): Link {
     stop: () => Promise.resolve(),
     addresses: () => [],
     async send(to, frame) {
+      sent += frame.length
       const turn = (queues.get(to) ?? Promise.resolve()).then(() => nodes.get(to)?.frame(peer, frame))
       queues.set(to, turn)
       await turn
@@ -27,5 +31,5 @@ export function makeLink(): Link {
     nodes.get(a)?.joined(b)
     nodes.get(b)?.joined(a)
   }
-  return { transport, connect }
+  return { transport, connect, bytes: () => sent }
 }

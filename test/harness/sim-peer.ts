@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createMemoryStore, diffText, openWorkspace } from '@collab/core'
-import type { Clock, Crypto, DocId, KvStore, NodeId, TextState, Workspace, WorkspaceKeys } from '@collab/core'
+import type { Clock, Crypto, DocId, KvStore, NodeId, Pace, TextState, Workspace, WorkspaceKeys } from '@collab/core'
 import type { SimNetwork } from './sim-network.js'
 
 /** What takes a thousand changes in use happens within a few here. */
@@ -16,6 +16,10 @@ export interface SimPeerInit {
   readonly store?: KvStore
   /** @default one machine for all peers */
   readonly machine?: string
+  /** Edits older than this are left to others. @default never */
+  readonly pruneAfterMs?: number | undefined
+  /** @default one in which all happens within a few changes */
+  readonly pace?: Pace | undefined
 }
 
 /** One simulated peer: a store that outlives its runs, and the workspace while it runs. */
@@ -30,8 +34,12 @@ export class SimPeer {
   readonly #crypto: Crypto
   readonly #network: SimNetwork
   readonly #clock: Clock
+  readonly #pace: Pace
+  readonly pruneAfterMs: number | undefined
 
-  constructor({ name, keys, network, clock, crypto, store, machine }: SimPeerInit) {
+  constructor({ name, keys, network, clock, crypto, store, machine, pruneAfterMs, pace }: SimPeerInit) {
+    this.pruneAfterMs = pruneAfterMs
+    this.#pace = pace ?? PACE
     this.#crypto = crypto
     this.name = name
     this.keys = keys
@@ -57,9 +65,10 @@ export class SimPeer {
       store: this.store,
       name: this.name,
       machine: this.machine,
-      pace: PACE,
+      pace: this.#pace,
       clock: this.#clock,
       crypto: this.#crypto,
+      ...(this.pruneAfterMs !== undefined && { pruneAfterMs: this.pruneAfterMs }),
       transport: (_seed, handlers) => this.#network.transport(this.name, handlers)
     })
     this.workspace.on('warning', ({ code, message }) => this.warnings.push(`${code}: ${message}`))

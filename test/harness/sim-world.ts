@@ -35,7 +35,7 @@ export class SimWorld {
   }
 
   /** Adds a peer; it does not run yet. */
-  add(name: string, keys: WorkspaceKeys, init: Partial<Pick<SimPeerInit, 'store' | 'machine' | 'clock'>> = {}): SimPeer {
+  add(name: string, keys: WorkspaceKeys, init: Partial<Pick<SimPeerInit, 'store' | 'machine' | 'clock' | 'pruneAfterMs' | 'pace'>> = {}): SimPeer {
     const { network, clock } = this
     const peer = new SimPeer({ name, keys, network, clock, crypto: this.#crypto, ...init })
     this.peers.push(peer)

@@ -6,7 +6,7 @@ const parse = (...argv: readonly string[]) => parseArgs(argv, '1.2.3')
 
 describe('parseArgs', () => {
   it('[CLI60] reads every flag of join', () => {
-    const flags = ['--peer', '/a', '--peer', '/b', '--listen', '/c', '--no-mdns', '--read-only', '--name', 'Ann', '--dry-run', '--once', '--json', '--trash-days', '7', '--trash-size', '200M', '--no-blobs', '--max-blob', '1k', '--limit-up', '2', '--limit-down', '3']
+    const flags = ['--peer', '/a', '--peer', '/b', '--listen', '/c', '--no-mdns', '--read-only', '--name', 'Ann', '--dry-run', '--once', '--json', '--trash-days', '7', '--trash-size', '200M', '--prune-after', '90', '--no-blobs', '--max-blob', '1k', '--limit-up', '2', '--limit-down', '3']
     expect(parse('join', 'topic', './notes', ...flags)).toEqual({
       command: 'join',
       topic: 'topic',
@@ -23,6 +23,7 @@ describe('parseArgs', () => {
       limitDown: 3,
       once: true,
       trashDays: 7,
+      pruneAfter: 90,
       trashSize: 200 * 1024 ** 2,
       json: true
     })

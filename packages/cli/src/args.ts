@@ -37,6 +37,11 @@ export interface HoldOptions {
   readonly keepDays?: number
 }
 
+/** How much of the past is kept here. */
+export interface PastOptions {
+  readonly pruneAfter?: number
+}
+
 export interface LinkOptions {
   readonly readOnly: boolean
   readonly blind: boolean
@@ -45,7 +50,7 @@ export interface LinkOptions {
 }
 
 export type Request =
-  | ({ readonly command: 'join'; readonly topic: string; readonly folder: string; readonly readOnly: boolean; readonly dryRun: boolean } & RunOptions & BlobOptions & TrashOptions)
+  | ({ readonly command: 'join'; readonly topic: string; readonly folder: string; readonly readOnly: boolean; readonly dryRun: boolean } & RunOptions & BlobOptions & TrashOptions & PastOptions)
   | ({ readonly command: 'hold'; readonly link: string } & RunOptions & HoldOptions)
   | ({ readonly command: 'new' } & LinkOptions)
   | ({ readonly command: 'link'; readonly folder?: string; readonly addresses: boolean } & LinkOptions)
@@ -125,6 +130,7 @@ function addRunning(program: Command, take: (request: Request) => void): void {
     .option('--dry-run', 'print the plan, change nothing', false)
     .option('--trash-days <days>', 'keep what was replaced or removed here so long (default 30)', positive)
     .option('--trash-size <size>', 'and at most so much, 200M say (default 1G, and never more than half of what is free)', size)
+    .option('--prune-after <days>', 'leave edits older than this to connected peers that keep everything (default: keep everything)', positive)
     .option('--no-blobs', 'leave out what is not text: pictures, archives, large files')
     .option('--max-blob <size>', 'leave out what is not text and larger than this (20M, 1.5G)', size)
     .action((topic: string, folder: string, options: RunOptions & BlobOptions & { readOnly: boolean; dryRun: boolean }) => {

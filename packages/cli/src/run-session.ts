@@ -1,6 +1,6 @@
 import { hostname, userInfo } from 'node:os'
 import type { BlobLimits } from '@collab/core'
-import type { BlobOptions, HoldOptions, RunOptions, TrashOptions } from './args.js'
+import type { BlobOptions, HoldOptions, PastOptions, RunOptions, TrashOptions } from './args.js'
 import { chooseReporter } from './choose-reporter.js'
 import type { FailureError } from './cli-error.js'
 import { EXIT } from './exit-code.js'
@@ -19,7 +19,7 @@ import type { Heading, Snapshot } from './view.js'
 
 export interface RunInit extends Pick<SessionInit, 'storeId' | 'keys' | 'folder'> {
   readonly system: System
-  readonly options: RunOptions & Partial<BlobOptions> & TrashOptions & HoldOptions
+  readonly options: RunOptions & Partial<BlobOptions> & TrashOptions & HoldOptions & PastOptions
   /** What the heading calls the topic; never a secret. */
   readonly topic: string
   /** Addresses that came in the link. */
@@ -64,6 +64,7 @@ function sessionInit({ system, storeId, keys, folder, options, addresses, notice
     lostStore: notices.some(({ code }) => code === 'store-missing' || code === 'folder-copied'),
     network: networkOf(options, addresses),
     trash: trashOf(options),
+    ...(options.pruneAfter !== undefined && { pruneAfterMs: options.pruneAfter * DAY_MS }),
     blobs: { enabled: options.blobs !== false, ...(options.maxBlob !== undefined && { maxBytes: options.maxBlob }) },
     blobLimits: limitsOf(options),
     hold: holdOf(options),

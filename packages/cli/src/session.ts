@@ -37,6 +37,8 @@ export interface SessionInit {
   readonly network?: NetworkInit
   readonly blobs?: BlobPolicy
   readonly trash?: PurgeOptions
+  /** Older edits are left to peers that keep everything. */
+  readonly pruneAfterMs?: number
   readonly blobLimits?: BlobLimits
   /** How much is held where there is no folder. */
   readonly hold?: Omit<HoldInit, 'chunks'>
@@ -152,6 +154,7 @@ async function openOwnWorkspace(init: SessionInit, store: KvStore, fs: FolderFs 
     blobLimits,
     onBlobBytes: collectYoungEvery(),
     ...(hold !== undefined && { hold }),
+    ...(init.pruneAfterMs !== undefined && { pruneAfterMs: init.pruneAfterMs }),
     ...(network !== undefined && { transport })
   })
   return { workspace, isRolledBack }

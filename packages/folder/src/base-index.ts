@@ -3,7 +3,8 @@ import { decodeRow, encodeRow, isInDoubt } from './base-row.js'
 import type { BaseRow, FileRow } from './base-row.js'
 import type { RelPath } from './rel-path.js'
 
-const TABLE = 'folder_base'
+/** node -> its base. */
+export const BASE_TABLE = 'folder_base'
 const NOTHING: ReadonlySet<BaseRow> = new Set()
 
 /**
@@ -47,7 +48,7 @@ export class BaseIndex {
     this.#below.clear()
     this.#byFold.clear()
     this.#files = 0
-    const rows = (await this.#rows.scan(TABLE)).map(([key, value]) => decodeRow(key, value))
+    const rows = (await this.#rows.scan(BASE_TABLE)).map(([key, value]) => decodeRow(key, value))
     // By path, as they came: neighbours share the entries that their texts are read from.
     for (const row of rows.sort((a, b) => (a.path < b.path ? -1 : 1))) this.#put(row)
   }
@@ -105,13 +106,13 @@ export class BaseIndex {
   /** Replaces rows, whatever else stood for their nodes and paths, and drops those of `removed`. */
   write(rows: readonly BaseRow[], removed: readonly NodeId[] = []): readonly KvOp[] {
     const ops: KvOp[] = []
-    for (const node of removed) if (this.#drop(node)) ops.push({ table: TABLE, key: node })
+    for (const node of removed) if (this.#drop(node)) ops.push({ table: BASE_TABLE, key: node })
     for (const row of rows) {
       const other = this.#byPath.get(row.path)
-      if (other !== undefined && other.node !== row.node && this.#drop(other.node)) ops.push({ table: TABLE, key: other.node })
+      if (other !== undefined && other.node !== row.node && this.#drop(other.node)) ops.push({ table: BASE_TABLE, key: other.node })
       this.#drop(row.node)
       this.#put(row)
-      ops.push({ table: TABLE, key: row.node, value: encodeRow(row) })
+      ops.push({ table: BASE_TABLE, key: row.node, value: encodeRow(row) })
       if (row.type === 'file' && row.racy && row.agreed !== undefined) this.#onRacy(row.path)
     }
     return ops

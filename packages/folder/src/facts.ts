@@ -85,8 +85,23 @@ function newcomer(context: FolderContext, path: RelPath, shown: TreeEntry): { ba
   return isHere ? { base: { ...row, path }, entry: shown } : { base: undefined, entry: undefined }
 }
 
+/** Peers come and go: until one has the edits that are needed, it is tried again. */
+const PRUNED_RETRY_MS = 5_000
+const PRUNED_REASON = 'Its text needs edits that were left to other peers, and none of them is connected.'
+
 /** Looks at one path on all three sides and decides its next step. */
 export async function gather(context: FolderContext, path: RelPath): Promise<Gathered> {
+  try {
+    return await look(context, path)
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== 'PrunedHistoryError') throw error
+    // Disk and workspace stay as they are until somebody has the edits that its text is made of.
+    context.dirty.add(path, PRUNED_RETRY_MS, true)
+    return { path, step: 'skip', base: undefined, entry: undefined, disk: undefined, live: undefined, reason: PRUNED_REASON }
+  }
+}
+
+async function look(context: FolderContext, path: RelPath): Promise<Gathered> {
   const { base, entry } = currentBase(context, path)
   if (base === undefined && entry !== undefined && waitsForDirectory(context, path)) return { path, retryAfterMs: ABSENT_MS }
   const problem = entry === undefined ? undefined : entryProblem(context, path, base, entry)
@@ -283,7 +298,10 @@ async function liveFile(
   if (agreed !== undefined && !stale.has(entry.node) && !compared) return { content: 'base', live: {} }
   if (row === undefined && disk.fact.type === 'directory') return { content: 'changed', live: {} }
   stale.unmark(entry.node)
-  const live = await workspace.readText(doc)
+  const live = await workspace.readText(doc).catch((error: unknown) => {
+    stale.mark(entry.node)
+    throw error
+  })
   const same = agreed !== undefined && hashText(live.text) === agreed.hash
   if (!same) stale.mark(entry.node, live.version.upTo)
   return { content: same ? 'base' : 'changed', live: { live } }

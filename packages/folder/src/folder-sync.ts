@@ -1,5 +1,5 @@
 import { Emitter, errorMessage, silentLogger, systemClock } from '@collab/core'
-import type { Clock, Logger, Unsubscribe, Workspace } from '@collab/core'
+import type { Clock, DocId, Logger, Unsubscribe, Workspace } from '@collab/core'
 import { diskReason, errorCode } from './anchor.js'
 import { Apply } from './apply.js'
 import { BaseIndex } from './base-index.js'
@@ -19,6 +19,7 @@ import type { PlanLine } from './join-plan.js'
 import { Lookout } from './lookout.js'
 import type { Marker } from './marker.js'
 import { Recorder } from './recorder.js'
+import { pinnedVersions } from './pins.js'
 import type { RelPath } from './rel-path.js'
 import { RootWatch } from './root-watch.js'
 import { Round } from './round.js'
@@ -146,7 +147,7 @@ export class FolderSync {
   async start(): Promise<void> {
     const { workspace, fs, index, held } = this.#context
     this.#context.blobs.start()
-    this.#undo.push(fs.onHeldChange((change) => this.#onHeldChange(change)))
+    this.#undo.push(fs.onHeldChange((change) => this.#onHeldChange(change)), workspace.pin(() => this.#pins()))
     await index.load()
     if (this.#init.discardBases === true) await index.clear()
     if (await this.#root.open()) {
@@ -183,6 +184,11 @@ export class FolderSync {
     await this.#lookout.end()
     await this.#working
     this.#settle()
+  }
+
+  async #pins(): Promise<ReadonlyMap<DocId, number>> {
+    const { workspace, fs } = this.#context
+    return await pinnedVersions(workspace.rows, new Set((await fs.trash()).map(({ id }) => id)))
   }
 
   /** What a run would do; changes nothing. */

@@ -2,7 +2,8 @@ import type { DocId, KvOp, Workspace } from '@collab/core'
 import type { BaseText } from './base-row.js'
 import type { HeldId } from './folder-fs.js'
 
-const TABLE = 'folder_held'
+/** file in the trash -> what it was. */
+export const HELD_TABLE = 'folder_held'
 
 /** What a file that was moved aside was, for when the program that has it open writes to it. */
 export interface HeldBase {
@@ -20,18 +21,22 @@ export class HeldBases {
   }
 
   async get(id: HeldId): Promise<HeldBase | undefined> {
-    const value = await this.#rows.get(TABLE, id)
-    return value === undefined ? undefined : (JSON.parse(new TextDecoder().decode(value)) as HeldBase)
+    const value = await this.#rows.get(HELD_TABLE, id)
+    return value === undefined ? undefined : decodeHeld(value)
   }
 
   put(id: HeldId, base: HeldBase): KvOp {
-    return { table: TABLE, key: id, value: new TextEncoder().encode(JSON.stringify(base)) }
+    return { table: HELD_TABLE, key: id, value: new TextEncoder().encode(JSON.stringify(base)) }
   }
 
   /** Drops all but those of `kept`. */
   async prune(kept: ReadonlySet<HeldId>): Promise<void> {
-    const rows = await this.#rows.scan(TABLE)
-    const ops = rows.filter(([id]) => !kept.has(id)).map(([key]) => ({ table: TABLE, key }))
+    const rows = await this.#rows.scan(HELD_TABLE)
+    const ops = rows.filter(([id]) => !kept.has(id)).map(([key]) => ({ table: HELD_TABLE, key }))
     if (ops.length > 0) await this.#rows.commit(ops)
   }
+}
+
+export function decodeHeld(value: Uint8Array): HeldBase {
+  return JSON.parse(new TextDecoder().decode(value)) as HeldBase
 }

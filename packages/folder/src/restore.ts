@@ -176,7 +176,7 @@ async function placeFromTrash(workspace: Workspace, fs: FolderFs, { id, path }: 
 /** Nothing is there for the request: says what else there is. */
 async function refuse(workspace: Reader, { path, at }: RestoreRequest): Promise<never> {
   if (path === '') throw new NothingToRestoreError(at === undefined ? 'nothing was deleted here' : 'there was nothing in this folder then')
-  const [last] = at === undefined ? [] : await workspace.history({ path, limit: 1 })
+  const [last] = at === undefined ? [] : (await workspace.history({ path, limit: 8 })).filter(({ what }) => what !== 'pruned')
   if (last !== undefined) throw new NothingToRestoreError(`${path} was not there then; collab restore --list ${path} shows when it was`)
   if (workspace.tree.at(path) !== undefined) throw new NothingToRestoreError(`nothing below ${path} was deleted`)
   throw new NothingToRestoreError(`nothing is known of ${path}; collab restore --list shows what was deleted`)

@@ -104,6 +104,8 @@ function withRights(workspace: Workspace, rights: WorkspaceKeys['rights']): Work
     past: (point) => workspace.past(point),
     deleted: () => workspace.deleted(),
     voids: () => workspace.voids(),
+    prune: () => Promise.resolve(0),
+    pin: (source) => workspace.pin(source),
     releaseMemory: () => workspace.releaseMemory(),
     whenSynced: (options) => workspace.whenSynced(options)
   }

@@ -100,8 +100,9 @@ function stateText({ running, status }: StoreStatus, paint: Paint): string {
 }
 
 function detailLines({ workspace, folder, transfers }: StatusAnswer, paint: Paint): readonly string[] {
-  const { rights, files, entries, voids, forks, listening } = workspace
+  const { rights, files, entries, pruned, voids, forks, listening } = workspace
   const lines = [`${rights} rights, ${rights === 'blind' ? '' : `${count(files, 'file')}, `}${count(entries, 'entry', 'entries')}`]
+  if (pruned > 0) lines.push(`${count(pruned, 'older entry', 'older entries')} of them left to peers that keep everything`)
   if (voids > 0) lines.push(`${count(voids, 'change')} of others broke the rules and ${voids === 1 ? 'is' : 'are'} not applied`)
   if (forks > 0) lines.push(`${count(forks, 'log')} with two continuations; both are kept`)
   for (const address of listening) lines.push(paint.dim(`listening on ${show(address)}`))

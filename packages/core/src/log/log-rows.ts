@@ -5,6 +5,7 @@ import { StoreDamagedError } from '../base/errors.js'
 import { idBytes, parseAuthorId, parseEntryHash, type AuthorId, type EntryHash } from '../base/ids.js'
 import { type KvOp, type KvReader, prefixRange, sortableNumber } from '../base/kv.js'
 import { decodeHeader, decodeHeaderRow, encodeHeaderRow, type Entry, type EntryHeader } from './entry.js'
+import { type Link, PrunedError, type PrunedRows } from './pruned-rows.js'
 import { SegmentRows } from './segment-rows.js'
 import { decodeHeads, encodeHeads, type Head } from './version-vector.js'
 
@@ -26,16 +27,19 @@ export interface AuthorState {
 }
 
 /**
- * The rows of a log in a store: newer entries each in rows of its own, older ones in segments. A reader may run while
- * entries are packed: rows are looked at first, so that what is gone from them is in a segment already.
+ * The rows of a log in a store: newer entries each in rows of its own, older ones in segments, of those that were left to
+ * others the hashes. A reader may run while entries move: rows are looked at first, so that what is gone from them is in a
+ * segment already, and what is gone from there is known for pruned.
  */
 export class LogRows {
   readonly segments: SegmentRows
+  readonly pruned: PrunedRows
   readonly #kv: KvReader
 
-  constructor(kv: KvReader, crypto: Crypto) {
+  constructor(kv: KvReader, crypto: Crypto, pruned: PrunedRows) {
     this.#kv = kv
     this.segments = new SegmentRows(kv, crypto)
+    this.pruned = pruned
   }
 
   async authors(): Promise<Map<AuthorId, AuthorState>> {
@@ -44,16 +48,38 @@ export class LogRows {
   }
 
   async has(hash: EntryHash): Promise<boolean> {
-    return (await this.#kv.get(HEADER, hash)) !== undefined || (await this.segments.get(hash)) !== undefined
+    return (await this.#kv.get(HEADER, hash)) !== undefined || (await this.segments.get(hash)) !== undefined || (await this.pruned.find(hash)) !== undefined
   }
 
+  /** Where an entry stands; of a pruned one too. */
+  async link(hash: EntryHash): Promise<Link | undefined> {
+    return (await this.#heldHeader(hash)) ?? (await this.pruned.find(hash))?.link
+  }
+
+  /** @throws {PrunedError} when it was left to others. */
   async header(hash: EntryHash): Promise<EntryHeader | undefined> {
+    return (await this.#heldHeader(hash)) ?? (await this.#missing(hash))
+  }
+
+  async #heldHeader(hash: EntryHash): Promise<EntryHeader | undefined> {
     const row = await this.#kv.get(HEADER, hash)
     return row === undefined ? (await this.segments.get(hash))?.header : decodeHeader(decodeHeaderRow(row).headerBytes)
   }
 
-  /** Every header, those whose hash begins with `prefix`. */
+  async #missing(hash: EntryHash): Promise<undefined> {
+    const found = await this.pruned.find(hash)
+    if (found !== undefined) throw new PrunedError([found.run])
+    return undefined
+  }
+
+  /**
+   * Every header, those whose hash begins with `prefix`.
+   *
+   * @throws {PrunedError} when one of them was left to others.
+   */
   async headers(prefix: string): Promise<ReadonlyMap<EntryHash, EntryHeader>> {
+    const gone = await this.pruned.beginningWith(prefix)
+    if (gone.length > 0) throw new PrunedError(gone)
     const rows = await this.#kv.scan(HEADER, prefixRange(prefix))
     const packed = await this.segments.beginningWith(prefix)
     return new Map([
@@ -62,8 +88,17 @@ export class LogRows {
     ])
   }
 
-  /** The entry, or undefined when it isn't held. */
+  /**
+   * The entry, or undefined when it isn't held.
+   *
+   * @throws {PrunedError} when it was left to others.
+   */
   async entry(hash: EntryHash): Promise<Entry | undefined> {
+    return (await this.heldEntry(hash)) ?? (await this.#missing(hash))
+  }
+
+  /** The entry, if its bytes are here. */
+  async heldEntry(hash: EntryHash): Promise<Entry | undefined> {
     const row = await this.#kv.get(HEADER, hash)
     const body = row && (await this.#kv.get(BODY, hash))
     if (row === undefined || body === undefined) return await this.segments.get(hash)
@@ -85,6 +120,10 @@ export class LogRows {
         const key = chainKey(author, header.seq)
         if (!hashes.has(key)) hashes.set(key, [hash])
       }
+      for (const { seq, hash } of await this.#prunedRange(author, from, to)) {
+        const key = chainKey(author, seq)
+        if (!hashes.has(key)) hashes.set(key, [hash])
+      }
     }
     const found: (readonly EntryHash[])[] = []
     for (let seq = from; seq <= to; seq++) {
@@ -93,6 +132,22 @@ export class LogRows {
       found.push(at)
     }
     return found
+  }
+
+  async #prunedRange(author: AuthorId, from: number, to: number): Promise<readonly { readonly seq: number; readonly hash: EntryHash }[]> {
+    const found: { seq: number; hash: EntryHash }[] = []
+    for (const run of this.pruned.of(author)) {
+      if (run.last < from || run.first > to) continue
+      const start = Math.max(from, run.first)
+      const hashes = (await this.pruned.hashesOf(run)).slice(start - run.first, to - run.first + 1)
+      for (const [at, hash] of hashes.entries()) found.push({ seq: start + at, hash })
+    }
+    return found
+  }
+
+  /** Seq of the author's newest entry that is in a segment or pruned, 0 without any: the first entry never is. */
+  async packedEnd(author: AuthorId): Promise<number> {
+    return Math.max(await this.segments.end(author), this.pruned.end(author))
   }
 }
 

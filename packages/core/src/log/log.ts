@@ -1,10 +1,12 @@
 import type { Crypto } from '../base/crypto.js'
 import type { AuthorId, EntryHash, WorkspaceId } from '../base/ids.js'
 import type { KvOp, KvReader, KvStore } from '../base/kv.js'
-import { type Entry, entryBytes, type EntryHeader } from './entry.js'
+import { type Entry, entryBytes, type EntryHeader, isBodyOf } from './entry.js'
 import { type AuthorState, LogRows, removalOps } from './log-rows.js'
+import { MalformedError } from '../base/errors.js'
 import { DEFAULT_PACKING, type Packed, Packing, type PackingPace } from './packing.js'
-import { placeOps, type Places } from './segment-rows.js'
+import { type Link, type PrunedRun, PrunedRows, prunedRun, pruningOps, unpruningOps } from './pruned-rows.js'
+import { placeOps, type Places, type Segment } from './segment-rows.js'
 import { type Staged, Staging } from './staging.js'
 import { digestOf, hashesToCheck, missingFrom, type VersionVector, type Want } from './version-vector.js'
 
@@ -34,7 +36,7 @@ const PAGE = 256
 /** Runs that are packed at once, at some 3 ms each: the next job, or the end of the process, waits for them. */
 const RUNS_AT_ONCE = 16
 
-/** Older entries that move together into fewer rows. */
+/** Older entries that move together: into fewer rows, out of the store or back into it. */
 export interface PackedRuns {
   readonly ops: readonly KvOp[]
   /** To be called once `ops` were committed, or could not be. */
@@ -43,7 +45,7 @@ export interface PackedRuns {
 
 /**
  * The signed logs of all authors of one workspace, in a store. Invariant: of every branch that the vector names,
- * each entry from its floor to its head is held and was checked.
+ * each entry from its floor to its head is held and was checked; some may have been left to others since.
  *
  * Growing takes three steps, one batch after the other: `stage` checks, the caller commits `ops` together with its own
  * rows, `adopt` makes the batch part of this object.
@@ -56,14 +58,16 @@ export class Log {
   #vector: VersionVector
   #digest: string | undefined
   readonly #packing: Packing
+  readonly #segmentEntries: number
   readonly #staged = new WeakMap<Staged, { base: ReadonlyMap<AuthorId, AuthorState>; authors: ReadonlyMap<AuthorId, AuthorState> }>()
   /** The newest branch that was walked through a fork: a reader comes back for its next page. */
-  #walked: { head: EntryHash; hashes: Map<number, EntryHash>; lowest: EntryHeader } | undefined
+  #walked: { head: EntryHash; hashes: Map<number, EntryHash>; lowest: Link } | undefined
 
   private constructor(init: LogInit, rows: LogRows, authors: ReadonlyMap<AuthorId, AuthorState>) {
     this.#crypto = init.crypto
     this.#workspace = init.workspace
     this.#rows = rows
+    this.#segmentEntries = (init.packing ?? DEFAULT_PACKING).segmentEntries
     this.#packing = new Packing(init.packing ?? DEFAULT_PACKING)
     this.#authors = authors
     this.#vector = vectorOf(authors)
@@ -71,7 +75,7 @@ export class Log {
 
   /** Reads one row per author, whatever the number of entries. */
   static async open(init: LogInit): Promise<Log> {
-    const rows = new LogRows(init.kv, init.crypto)
+    const rows = new LogRows(init.kv, init.crypto, await PrunedRows.load(init.kv))
     return new Log(init, rows, await rows.authors())
   }
 
@@ -145,7 +149,7 @@ export class Log {
   async packStaged(staged: Staged, kv: KvReader): Promise<{ readonly ops: readonly KvOp[]; readonly unwritten: readonly KvOp[] }> {
     const authors = this.#staged.get(staged)?.authors ?? new Map<AuthorId, AuthorState>()
     const most = this.#packing.runsFor(staged.accepted.length)
-    const { runs, places } = await this.#pack(new LogRows(kv, this.#crypto), authors, most)
+    const { runs, places } = await this.#pack(new LogRows(kv, this.#crypto, this.#rows.pruned), authors, most)
     const fresh = new Set(staged.accepted.map(({ hash }) => hash))
     const { old = [], young = [] } = Object.groupBy(runs.flatMap(({ entries }) => entries), ({ hash }) => (fresh.has(hash) ? 'young' : 'old'))
     return { ops: [...runs.map(({ row }) => row), ...placeOps(places), ...old.flatMap(removalOps)], unwritten: young.flatMap(removalOps) }
@@ -164,11 +168,62 @@ export class Log {
     return { runs, places }
   }
 
+  /** Entries that were left to others: of them only the hashes are here. */
+  get pruned(): Pick<PrunedRows, 'isEmpty' | 'count' | 'at' | 'holding' | 'all'> {
+    return this.#rows.pruned
+  }
+
+  /** Packed entries of an author behind seq `after`, oldest first: at most `limit` segments. */
+  async packed(author: AuthorId, after: number, limit: number): Promise<readonly Segment[]> {
+    return await this.#rows.segments.behind(author, after, limit)
+  }
+
+  /** Leaves the entries of segments that follow each other to others. Nothing has changed before `ops` are committed. */
+  async prune(segments: readonly Segment[]): Promise<PackedRuns> {
+    const { pruned, segments: rows } = this.#rows
+    const entries = segments.flatMap((segment) => segment.entries)
+    const run = prunedRun(entries)
+    if (run === undefined) throw new TypeError('no entries that follow each other')
+    const hashes = entries.map(({ hash }) => hash)
+    const ops = [...pruningOps(run, hashes), ...(await rows.removalOps(segments))]
+    // From now on who finds no row looks here.
+    pruned.add(run, hashes)
+    const settle = (isStored: boolean): void => {
+      if (!isStored) pruned.remove(run)
+      else for (const segment of segments) rows.forget(segment)
+    }
+    return { ops, settle }
+  }
+
+  /**
+   * Takes back what was left to others. Nothing has changed before `ops` are committed.
+   *
+   * @throws {MalformedError} when `entries` are anything else than the entries of `run`.
+   */
+  async restore(run: PrunedRun, entries: readonly Entry[]): Promise<PackedRuns> {
+    const { pruned, segments } = this.#rows
+    const hashes = await pruned.hashesOf(run)
+    const isSame = entries.length === hashes.length && entries.every((entry, at) => entry.hash === hashes[at] && isBodyOf(this.#crypto, entry.header, entry.body))
+    if (!isSame) throw new MalformedError('other entries than those that were asked for')
+    const places: Places = new Map()
+    const ops: KvOp[] = []
+    for (let at = 0; at < entries.length; at += this.#segmentEntries) {
+      const row = await segments.pack(entries.slice(at, at + this.#segmentEntries), places)
+      if (row === undefined) throw new MalformedError('entries that cannot be packed')
+      ops.push(row)
+    }
+    return { ops: [...ops, ...placeOps(places), ...unpruningOps(run)], settle: (isStored) => void (isStored && pruned.remove(run)) }
+  }
+
   async has(hash: EntryHash): Promise<boolean> {
     return await this.#rows.has(hash)
   }
 
-  /** The entry, or undefined when it isn't held. */
+  /**
+   * The entry, or undefined when it isn't held.
+   *
+   * @throws {PrunedError} when it was left to others; so do `header` and `headers`.
+   */
   async get(hash: EntryHash): Promise<Entry | undefined> {
     return await this.#rows.entry(hash)
   }
@@ -182,9 +237,14 @@ export class Log {
     return await this.#rows.headers(prefix)
   }
 
+  /** Where an entry stands; of one that was left to others too. */
+  async link(hash: EntryHash): Promise<Link | undefined> {
+    return await this.#rows.link(hash)
+  }
+
   async position(hash: EntryHash): Promise<{ author: AuthorId; seq: number } | undefined> {
-    const header = await this.#rows.header(hash)
-    return header && { author: header.author, seq: header.seq }
+    const link = await this.#rows.link(hash)
+    return link && { author: link.author, seq: link.seq }
   }
 
   /** The entries of an author at one seq, sorted: several on a fork. */
@@ -200,18 +260,19 @@ export class Log {
   }
 
   /**
-   * Entries `from`..`to`, both included, of the branch that ends in `head`, ascending; none when `head` isn't held,
-   * isn't the author's, or is of a batch that isn't adopted: its rows may be there and not be durable yet.
+   * Entries `from`..`to`, both included, of the branch that ends in `head`, ascending, up to the first that was left to
+   * others; none when `head` isn't held, isn't the author's, or is of a batch that isn't adopted: its rows may be there and
+   * not be durable yet.
    */
   async read({ author, head, from, to, maxBytes }: ReadRange): Promise<readonly Entry[]> {
-    const end = await this.#rows.header(head)
+    const end = await this.#rows.link(head)
     if (end === undefined || end.author !== author || end.seq > this.#newestSeq(author)) return []
     const last = Math.min(to, end.seq)
     const entries: Entry[] = []
     let bytes = 0
     for (let seq = from; seq <= last; seq += PAGE) {
       for (const hash of await this.#branch(head, end, seq, Math.min(last, seq + PAGE - 1))) {
-        const entry = await this.#rows.entry(hash)
+        const entry = await this.#rows.heldEntry(hash)
         if (entry === undefined) return entries
         bytes += entryBytes(entry)
         if (entries.length > 0 && bytes > maxBytes) return entries
@@ -226,7 +287,7 @@ export class Log {
   }
 
   /** Hashes of a stretch of a branch. Where only one entry is held at a seq, every branch that reaches so far has it. */
-  async #branch(head: EntryHash, end: EntryHeader, from: number, to: number): Promise<readonly EntryHash[]> {
+  async #branch(head: EntryHash, end: Link, from: number, to: number): Promise<readonly EntryHash[]> {
     const rows = await this.#rows.chain(end.author, from, to)
     const hashes: EntryHash[] = []
     for (const [index, row] of rows.entries()) {
@@ -238,15 +299,15 @@ export class Log {
   }
 
   /** The entry at `seq` of a forked author's branch, by walking back from its head. */
-  async #onBranch(head: EntryHash, end: EntryHeader, seq: number): Promise<EntryHash | undefined> {
+  async #onBranch(head: EntryHash, end: Link, seq: number): Promise<EntryHash | undefined> {
     if (this.#walked?.head !== head) this.#walked = { head, hashes: new Map([[end.seq, head]]), lowest: end }
     const walked = this.#walked
     while (walked.lowest.seq > seq) {
       const { prev } = walked.lowest
-      const header = prev === null ? undefined : await this.#rows.header(prev)
-      if (prev === null || header === undefined) return undefined
-      walked.hashes.set(header.seq, prev)
-      walked.lowest = header
+      const link = prev === null ? undefined : await this.#rows.link(prev)
+      if (prev === null || link === undefined) return undefined
+      walked.hashes.set(link.seq, prev)
+      walked.lowest = link
     }
     return walked.hashes.get(seq)
   }

@@ -44,7 +44,7 @@ export class Packing {
   async pack(rows: LogRows, author: AuthorId, { heads }: AuthorState, places: Places): Promise<Packed | undefined> {
     const [head, other] = heads
     if (head === undefined || other !== undefined) return undefined
-    let next = this.#next.get(author) ?? (await rows.segments.end(author)) + 1
+    let next = this.#next.get(author) ?? (await rows.packedEnd(author)) + 1
     for (; next + 2 * this.#length <= head.seq + 1; next += this.#length) {
       const entries = await this.#run(rows, author, next)
       const row = entries && (await rows.segments.pack(entries, places))

@@ -1,4 +1,4 @@
-import { concat, fromHex, toHex } from '../base/bytes.js'
+import { concat, equalBytes, fromHex, toHex } from '../base/bytes.js'
 import type { Crypto } from '../base/crypto.js'
 import { parseAuthorId, type AuthorId, type EntryHash } from '../base/ids.js'
 import { type KvOp, type KvReader, prefixRange, sortableNumber } from '../base/kv.js'
@@ -21,6 +21,12 @@ export type Places = Map<string, Uint8Array>
 
 export function placeOps(places: Places): readonly KvOp[] {
   return [...places].map(([key, value]) => ({ table: PLACE, key, value }))
+}
+
+/** A row of entries that follow each other. */
+export interface Segment {
+  readonly key: string
+  readonly entries: readonly Entry[]
 }
 
 /** Runs of older entries, each in one row. What is packed stays as it is. */
@@ -68,6 +74,31 @@ export class SegmentRows {
   async end(author: AuthorId): Promise<number> {
     const [row] = await this.#kv.scan(SEGMENT, { ...prefixRange(`${author}/`), reverse: true, limit: 1 })
     return row === undefined ? 0 : Number.parseInt(row[0].slice(author.length + 1), 16)
+  }
+
+  /** The segments of an author behind seq `after`, oldest first, at most `limit`. */
+  async behind(author: AuthorId, after: number, limit: number): Promise<readonly Segment[]> {
+    const range = { from: `${author}/${sortableNumber(after + 1)}`, to: prefixRange(`${author}/`).to, limit }
+    return (await this.#kv.scan(SEGMENT, range)).map(([key, row]) => ({ key, entries: decodeSegment(this.#crypto, row) }))
+  }
+
+  /** What takes segments away, and the places of their entries. */
+  async removalOps(segments: readonly Segment[]): Promise<readonly KvOp[]> {
+    const ops: KvOp[] = segments.map(({ key }) => ({ table: SEGMENT, key }))
+    const places: Places = new Map()
+    for (const { hash, header } of segments.flatMap(({ entries }) => entries)) {
+      const at = hash.slice(0, PREFIX_CHARS)
+      const row = places.get(at) ?? (await this.#kv.get(PLACE, at)) ?? new Uint8Array()
+      places.set(at, without(row, placeOf(header.author, header.seq)))
+    }
+    for (const [at, value] of places) ops.push(value.length === 0 ? { table: PLACE, key: at } : { table: PLACE, key: at, value })
+    return ops
+  }
+
+  /** Drops a segment from memory. */
+  forget({ key }: Segment): void {
+    for (const { hash } of this.#decoded.get(key) ?? []) this.#entries.delete(hash)
+    this.#decoded.delete(key)
   }
 
   /**
@@ -125,6 +156,16 @@ export class SegmentRows {
       return
     }
   }
+}
+
+/** A row of places less one of them. */
+function without(row: Uint8Array, place: Uint8Array): Uint8Array {
+  const left: Uint8Array[] = []
+  for (let at = 0; at + PLACE_BYTES <= row.length; at += PLACE_BYTES) {
+    const other = row.subarray(at, at + PLACE_BYTES)
+    if (!equalBytes(other, place)) left.push(other)
+  }
+  return concat(...left)
 }
 
 function placeOf(author: AuthorId, seq: number): Uint8Array {

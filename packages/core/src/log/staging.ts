@@ -159,7 +159,7 @@ export class Staging {
 
   async #heldParent(author: AuthorId, prev: EntryHash): Promise<{ author: AuthorId; seq: number } | undefined> {
     const head = this.#context.authors.get(author)?.heads.find(head => head.hash === prev)
-    return head === undefined ? await this.#context.rows.header(prev) : { author, seq: head.seq }
+    return head === undefined ? await this.#context.rows.link(prev) : { author, seq: head.seq }
   }
 
   /** Each signature covers its header, and `prev` covers everything before: one check at a run's end is enough. */

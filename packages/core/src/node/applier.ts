@@ -10,6 +10,7 @@ import { Tree } from '../doc/tree.js'
 import { shareMostLines } from '../doc/union-merge.js'
 import type { AbsorbChange, Change, TreeChange } from '../log/change.js'
 import type { Entry, EntryHeader } from '../log/entry.js'
+import type { Link, PrunedRows } from '../log/pruned-rows.js'
 import type { Batch } from './batch.js'
 import type { BodyReader } from './body-reader.js'
 import { isDocumentChange } from './document-steps.js'
@@ -27,7 +28,9 @@ export interface ApplierInit {
   readonly kv: KvStore
   readonly bodies: BodyReader
   readonly entryOf: (hash: EntryHash) => Promise<Entry | undefined>
-  readonly headerOf: (hash: EntryHash) => Promise<EntryHeader | undefined>
+  /** Where an entry stands, also one that was left to others. */
+  readonly linkOf: (hash: EntryHash) => Promise<Link | undefined>
+  readonly pruned: Pick<PrunedRows, 'isEmpty' | 'holding'>
   /** Whether two entries of the author are held, or in the batch under way, at one seq. */
   readonly isForked: (author: AuthorId) => boolean
   readonly pace?: Pace | undefined
@@ -62,9 +65,9 @@ export class Applier {
 
   constructor(init: ApplierInit) {
     this.#init = init
-    this.#pasts = new Pasts({ kv: init.kv, headerOf: this.#headerOf, isForked: init.isForked })
+    this.#pasts = new Pasts({ kv: init.kv, linkOf: this.#linkOf, isForked: init.isForked })
     this.#firstTexts = new FirstTexts(init.crypto)
-    this.documents = new Documents({ crypto: init.crypto, changesOf: this.#changesOf, isForked: init.isForked, pace: init.pace })
+    this.documents = new Documents({ crypto: init.crypto, changesOf: this.#changesOf, isForked: init.isForked, pruned: init.pruned, pace: init.pace })
     this.tree = new Tree({ authorName: (author) => this.members.get(author) })
   }
 
@@ -261,15 +264,15 @@ export class Applier {
   /** A log is applied in its own order, branch by branch: what is applied is below the newest that is. */
   async #isApplied(hash: EntryHash): Promise<boolean> {
     if (this.#frontier.all.has(hash)) return true
-    const header = await this.#headerOf(hash)
-    if (header === undefined) return false
-    for (const head of this.#frontier.of(header.author)) if (await this.#pasts.isBelow(head, { ...header, entry: hash })) return true
+    const link = await this.#linkOf(hash)
+    if (link === undefined) return false
+    for (const head of this.#frontier.of(link.author)) if (await this.#pasts.isBelow(head, { ...link, entry: hash })) return true
     return false
   }
 
   async #wait(hash: EntryHash): Promise<void> {
-    const header = await this.#headerOf(hash)
-    const cause = header && (await this.#missingCause(header))
+    const entry = await this.#entryOf(hash)
+    const cause = entry && (await this.#missingCause(entry.header))
     if (cause !== undefined) this.#waitFor(cause, hash)
   }
 
@@ -283,7 +286,7 @@ export class Applier {
     return this.#held.get(hash) ?? (await this.#init.entryOf(hash))
   }
 
-  readonly #headerOf = async (hash: EntryHash): Promise<EntryHeader | undefined> => this.#held.get(hash)?.header ?? (await this.#init.headerOf(hash))
+  readonly #linkOf = async (hash: EntryHash): Promise<Link | undefined> => this.#held.get(hash)?.header ?? (await this.#init.linkOf(hash))
 
   readonly #changesOf = async (hash: EntryHash): Promise<readonly Change[]> => {
     const cached = this.#init.bodies.cached(hash)

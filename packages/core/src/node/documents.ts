@@ -9,16 +9,20 @@ import { TextDocument, stepUpdate } from '../doc/text-document.js'
 import type { DocStep } from '../doc/text-document.js'
 import { Translations } from '../doc/translations.js'
 import type { Change, SeedChange } from '../log/change.js'
+import type { PrunedRows } from '../log/pruned-rows.js'
 import type { Batch } from './batch.js'
-import { isDocumentChange, overlaps, stepOf, stepsInPast, within, withoutSeedRanges } from './document-steps.js'
+import { overlaps, stepOf, stepsInPast, within, withoutSeedRanges } from './document-steps.js'
 import { DEFAULT_PACE } from './document-types.js'
 import type { DocUpdates, Pace, Provenance } from './document-types.js'
 import { decodeDocRow, encodeDocRow, EMPTY_DOC } from './step-row.js'
 import type { ClientRange, DocRow, StepRow } from './step-row.js'
 import { isAnotherWay, replayOf } from './replay.js'
+import { StepBodies } from './step-bodies.js'
 import { packSteps, putStep, readSteps } from './step-pages.js'
 import { Snapshots } from './snapshots.js'
 import type { Snapshot } from './snapshots.js'
+import { coverOf, dropSum, isCoverable, readSum, sumOp } from './sums.js'
+import type { Cover } from './sums.js'
 import { isCurrent } from './workspace-types.js'
 import type { DocVersion } from './workspace-types.js'
 import { StepIndex } from './step-index.js'
@@ -37,6 +41,7 @@ export interface DocumentsInit {
   readonly crypto: Crypto
   readonly changesOf: ChangesOf
   readonly isForked: (author: AuthorId) => boolean
+  readonly pruned: Pick<PrunedRows, 'isEmpty' | 'holding'>
   readonly pace?: Pace | undefined
 }
 
@@ -48,6 +53,8 @@ interface OpenDoc {
   document: TextDocument | undefined
   /** Steps that the stored snapshot holds, 0 without one. */
   snapshot: number
+  /** Steps whose sum is kept because their entries may be elsewhere. */
+  sum: number
 }
 
 /**
@@ -65,12 +72,16 @@ export class Documents {
   /** Rows read or written lately, of documents that need not be open. */
   readonly #rows = new Map<DocId, DocRow>()
   readonly #snapshots: Snapshots
+  readonly #pruned: DocumentsInit['pruned']
+  readonly #bodies: StepBodies
   readonly #pageSteps: number
   /** Documents that grew since their snapshots were looked at. */
   readonly #grown = new Set<DocId>()
 
-  constructor({ crypto, changesOf, isForked, pace = DEFAULT_PACE }: DocumentsInit) {
+  constructor({ crypto, changesOf, isForked, pruned, pace = DEFAULT_PACE }: DocumentsInit) {
     this.#crypto = crypto
+    this.#pruned = pruned
+    this.#bodies = new StepBodies(changesOf, pruned)
     this.#changesOf = changesOf
     this.#isForked = isForked
     this.#snapshots = new Snapshots(pace.snapshotSteps)
@@ -123,17 +134,25 @@ export class Documents {
     const translations = new Translations(this.#crypto, seedsOf(open))
     const { steps, shared } = contested ? replayOf(this.#crypto, doc, open.steps.all, seedsOf(open)) : { steps: open.steps.all.slice(from), shared: undefined }
     const updates: Uint8Array[] = []
-    for (const step of steps) {
-      const update = stepUpdate(this.#crypto, doc, await this.#docStep(open, step), seedsOf(open), translations)
+    for (const step of await this.#bodies.steps(steps)) {
+      const update = stepUpdate(this.#crypto, doc, step, seedsOf(open), translations)
       if (update !== undefined) updates.push(shared?.rewrite(update) ?? update)
     }
     return { count, contested, into, updates }
   }
 
+  /** All that is here of a document, with what was deleted since it began to be left to others. */
+  async kept(batch: Batch, doc: DocId): Promise<DocUpdates> {
+    const open = await this.#load(batch, doc)
+    const sum = open.row.contested || open.sum === 0 ? undefined : await readSum(batch, doc, open.steps.all)
+    const rest = await this.updatesFrom(batch, doc, sum?.count ?? 0)
+    return sum === undefined ? rest : { ...rest, updates: [sum.update, ...rest.updates] }
+  }
+
   /** What all steps of a document add up to: like `updatesFrom` 0, less the content of what was deleted. */
   async merged(batch: Batch, doc: DocId): Promise<DocUpdates> {
     const { count, contested, into } = await this.row(batch, doc)
-    if (contested || count < this.#snapshots.least) return await this.updatesFrom(batch, doc, 0)
+    if (contested || (count < this.#snapshots.least && this.#pruned.isEmpty)) return await this.updatesFrom(batch, doc, 0)
     const document = await this.#whole(batch, await this.#load(batch, doc), doc)
     return { count, contested, into, updates: [document.encode()] }
   }
@@ -208,8 +227,29 @@ export class Documents {
     const open = await this.#load(batch, doc)
     const plus = version.plus.map((at) => open.steps.all[at])
     const steps = [...open.steps.all.slice(0, version.upTo), ...plus].filter((step) => step !== undefined)
-    const snapshot = await this.#snapshotOf(batch, open, doc)
-    return await this.#build(open, doc, steps, snapshot !== undefined && snapshot.count <= version.upTo ? snapshot : undefined)
+    return await this.#build(open, doc, steps, await this.#sumUpTo(batch, open, doc, version.upTo))
+  }
+
+  /**
+   * The sum of those of a document's first steps that are old, to be kept in place of their entries, as far as nobody names
+   * an earlier version than `pin`; undefined for a document that may have to be built anew.
+   */
+  async cover(batch: Batch, doc: DocId, isOld: (step: StepRow) => boolean, pin: number): Promise<Cover | undefined> {
+    const open = await this.#load(batch, doc)
+    const { row, steps } = open
+    if (pin < open.sum || !(await isCoverable(batch, doc, row, steps, this.#isForked))) return undefined
+    const young = steps.all.findIndex((step) => !isOld(step))
+    const count = Math.min(pin, young < 0 ? steps.all.length : young)
+    if (count - open.sum < this.#snapshots.least) return coverOf(steps, open.sum, undefined)
+    const first = steps.all.slice(0, count)
+    const document = await this.#build(open, doc, first, await this.#sumUpTo(batch, open, doc, count))
+    return coverOf(steps, count, sumOp(doc, first, document.encode()))
+  }
+
+  /** The sum that `cover` gave is stored. */
+  covered(doc: DocId, count: number): void {
+    const open = this.#open.get(doc)
+    if (open !== undefined) open.sum = count
   }
 
   /** The authors and entries behind a document's steps, oldest first. */
@@ -257,10 +297,11 @@ export class Documents {
     for (const inner of [...step.via, step.loser]) if (inner !== undefined) await this.#loadSeed(batch, open, inner)
     if (next.contested) {
       this.#snapshots.drop(batch, doc)
+      if (open.sum > 0) dropSum(batch, doc)
       open.snapshot = 0
+      open.sum = 0
       open.document = undefined
-    }
-    else if (open.document !== undefined) open.document.apply([await this.#docStep(open, step)])
+    } else if (open.document !== undefined) open.document = await this.#bodies.applied(open.document, step)
   }
 
   /** A page for the newest steps, as soon as they fill one; the document's first step stays in its row. */
@@ -300,8 +341,9 @@ export class Documents {
     const row = await this.row(batch, doc)
     const seed = await this.#seedText(row)
     const steps = this.#withSeedRanges(doc, await readSteps(batch, doc, row), seed)
-    const open: OpenDoc = { row, steps: new StepIndex(steps), seeds: new Map([[doc, seed]]), document: undefined, snapshot: 0 }
-    open.snapshot = (await this.#snapshotOf(batch, open, doc))?.count ?? 0
+    const open: OpenDoc = { row, steps: new StepIndex(steps), seeds: new Map([[doc, seed]]), document: undefined, snapshot: 0, sum: 0 }
+    open.snapshot = row.contested ? 0 : ((await this.#snapshots.read(batch, doc, steps))?.count ?? 0)
+    open.sum = row.contested || this.#pruned.isEmpty ? 0 : ((await readSum(batch, doc, steps))?.count ?? 0)
     for (const step of steps) for (const inner of [...step.via, step.loser]) if (inner !== undefined) await this.#loadSeed(batch, open, inner)
     this.#open.set(doc, open)
     return open
@@ -322,13 +364,17 @@ export class Documents {
     return !row.contested && this.#snapshots.isDue(steps.all.length, snapshot, atRest)
   }
 
-  async #snapshotOf(batch: Batch, { row, steps }: OpenDoc, doc: DocId): Promise<Snapshot | undefined> {
-    return row.contested ? undefined : await this.#snapshots.read(batch, doc, steps.all)
+  /** The longest stored sum of at most `count` steps. */
+  async #sumUpTo(batch: Batch, { row, steps, snapshot, sum }: OpenDoc, doc: DocId, count: number): Promise<Snapshot | undefined> {
+    if (row.contested) return undefined
+    const isSnapshot = snapshot <= count && (sum > count || snapshot >= sum)
+    const read = isSnapshot ? await this.#snapshots.read(batch, doc, steps.all) : await readSum(batch, doc, steps.all)
+    return read !== undefined && read.count <= count ? read : undefined
   }
 
   /** The document with all its steps, made of what is stored alone; where that was much work, its sum is kept. */
   async #whole(batch: Batch, open: OpenDoc, doc: DocId): Promise<TextDocument> {
-    const document = await this.#build(open, doc, open.steps.all, await this.#snapshotOf(batch, open, doc))
+    const document = await this.#build(open, doc, open.steps.all, await this.#sumUpTo(batch, open, doc, open.steps.all.length))
     if (this.#isDue(open, true)) this.#snapshots.make(doc, open.steps.all, document.encode())
     return document
   }
@@ -339,17 +385,8 @@ export class Documents {
     const { steps: ordered, shared } = open.row.contested ? replayOf(this.#crypto, doc, steps, seeds) : { steps: steps.slice(snapshot?.count ?? 0), shared: undefined }
     const init = { crypto: this.#crypto, doc, seeds, shared }
     const document = snapshot === undefined ? new TextDocument(init) : TextDocument.load(init, snapshot.update)
-    const docSteps: DocStep[] = []
-    for (const step of ordered) docSteps.push(await this.#docStep(open, step))
-    document.apply(docSteps)
+    document.apply(await this.#bodies.steps(ordered))
     return document
-  }
-
-  async #docStep(open: OpenDoc, step: StepRow): Promise<DocStep> {
-    if (step.loser !== undefined) return { author: step.author, via: step.via, change: { kind: 'absorbed', loser: step.loser } }
-    const change = (await this.#changesOf(step.entry))[step.index]
-    if (change === undefined || !isDocumentChange(change)) throw new MalformedError('a step names a change of another kind')
-    return { author: step.author, via: step.via, change }
   }
 }
 

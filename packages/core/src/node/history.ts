@@ -2,6 +2,8 @@ import type { EntryHash, NodeId } from '../base/ids.js'
 import type { Change, TreeChange } from '../log/change.js'
 import type { Entry } from '../log/entry.js'
 import type { Log } from '../log/log.js'
+import { PrunedError } from '../log/pruned-rows.js'
+import type { PrunedRun } from '../log/pruned-rows.js'
 import type { Applier } from './applier.js'
 import type { HistoryItem } from './workspace-types.js'
 
@@ -19,10 +21,10 @@ export interface HistoryInit {
 /** Who did what, newest first by causes and then by the claimed time. */
 export async function readHistory(init: HistoryInit, options: { path?: string; limit?: number }): Promise<readonly HistoryItem[]> {
   const limit = options.limit ?? 100
-  const todo: Entry[] = []
+  const todo: (Entry | PrunedRun)[] = []
   const add = async (hash: EntryHash | null) => {
-    const entry = hash === null ? undefined : await init.log.get(hash)
-    if (entry !== undefined) todo.push(entry)
+    const found = hash === null ? undefined : await entryOrRun(init.log, hash)
+    if (found !== undefined) todo.push(found)
   }
   for (const hash of await headsOf(init)) await add(hash)
   const items: HistoryItem[] = []
@@ -34,6 +36,11 @@ export async function readHistory(init: HistoryInit, options: { path?: string; l
   for (let read = 0; read < MAX_ENTRIES && (items.length < limit || (moved.size > 0 && further++ < READ_FURTHER)); read++) {
     const newest = takeNewest(todo)
     if (newest === undefined) break
+    if (!('hash' in newest)) {
+      items.push(prunedItem(init, newest))
+      await add(newest.before)
+      continue
+    }
     for (const { node, ...item } of itemsOf(init, newest)) {
       if (options.path !== undefined && !isAtOrBelow(item.path, options.path)) continue
       const later = node === undefined ? undefined : last.get(node)
@@ -62,10 +69,28 @@ function isAtOrBelow(path: string | undefined, place: string): boolean {
   return path !== undefined && (path === place || path.startsWith(`${place}/`))
 }
 
-function takeNewest(entries: Entry[]): Entry | undefined {
+/** An entry; of one that was left to others, all that went with it. */
+async function entryOrRun(log: Log, hash: EntryHash): Promise<Entry | PrunedRun | undefined> {
+  try {
+    return await log.get(hash)
+  } catch (error) {
+    if (error instanceof PrunedError) return error.runs[0]
+    throw error
+  }
+}
+
+function takeNewest(entries: (Entry | PrunedRun)[]): Entry | PrunedRun | undefined {
   let at = 0
-  for (const [index, entry] of entries.entries()) if (entry.header.time > (entries[at]?.header.time ?? 0)) at = index
+  for (const [index, entry] of entries.entries()) if (timeOf(entry) > timeOf(entries[at])) at = index
   return entries.splice(at, 1)[0]
+}
+
+function timeOf(item: Entry | PrunedRun | undefined): number {
+  return item === undefined ? 0 : 'hash' in item ? item.header.time : item.time
+}
+
+function prunedItem({ applier }: HistoryInit, { author, last, head, time }: PrunedRun): HistoryItem {
+  return { entry: head, author, name: applier.members.get(author), seq: last, time, what: 'pruned', path: undefined }
 }
 
 interface Item extends HistoryItem {

@@ -22,6 +22,12 @@ export interface JoinBase {
    * @default libp2p's createLibp2p
    */
   readonly libp2p?: NodeFactory
+  /**
+   * Edits that claim to be older than this, in milliseconds, are left to connected peers that keep everything.
+   *
+   * @default never: this peer keeps everything
+   */
+  readonly pruneAfterMs?: number
   /** @default none */
   readonly logger?: Logger
 }
@@ -58,10 +64,12 @@ export async function joinTarget({ keys, addresses }: Target, options: JoinBase,
   const { crypto, platform, listen, mdns } = place
   const { discoveryKey } = keys
   const peers = [...addresses, ...(options.peers ?? [])]
+  const past = options.pruneAfterMs !== undefined && { pruneAfterMs: options.pruneAfterMs }
   const given = { ...(options.libp2p !== undefined && { libp2p: options.libp2p }), ...(options.logger !== undefined && { logger: options.logger }) }
   const opening = openWorkspace({
     ...place,
     ...given,
+    ...past,
     keys,
     transport: (privateKey, handlers) => createTransport({ privateKey, crypto, discoveryKey, platform, listen, peers, mdns, handlers, ...given })
   })

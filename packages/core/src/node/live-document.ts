@@ -128,9 +128,7 @@ export class LiveDocument implements LiveSource {
     try {
       const { replica } = this.#init
       if (this.#init.undo === true) this.#undo = await this.#loadUndo()
-      // Who keeps deleted content wants all of it.
-      const isMerged = this.y.gc && this.#undo?.needsContent !== true
-      const held = await (isMerged ? replica.merged(this.doc) : replica.updatesFrom(this.doc, 0))
+      const held = await this.#held(replica)
       const end = this.#replaced()
       if (end !== undefined) throw end
       this.#begin(held)
@@ -138,6 +136,12 @@ export class LiveDocument implements LiveSource {
       attached.delete(this.y)
       throw error
     }
+  }
+
+  async #held(replica: Replica): Promise<DocUpdates> {
+    // Who keeps deleted content wants all of it; what can be undone is younger than what was left to others.
+    if (!this.y.gc) return await replica.updatesFrom(this.doc, 0)
+    return this.#undo?.needsContent === true ? await replica.kept(this.doc) : await replica.merged(this.doc)
   }
 
   /** Resolves when everything that the Y.Doc holds now is durable here. */

@@ -10,12 +10,15 @@ import type { TreeView } from '../doc/tree-view.js'
 import type { WorkspaceKeys } from '../keys/workspace-keys.js'
 import type { Entry } from '../log/entry.js'
 import type { Log } from '../log/log.js'
+import { PrunedError } from '../log/pruned-rows.js'
 import type { Transport, TransportHandlers } from '../net/transport.js'
 import { DocumentOpener } from './document-opener.js'
 import type { BlobDriver } from './blob-driver.js'
 import type { HeldBlobs } from './held-blobs.js'
 import type { Blobs } from './blob-types.js'
 import { readHistory } from './history.js'
+import { Pruner } from './pruner.js'
+import type { PinSource } from './pruner.js'
 import { readDeleted, readPast, readVoids } from './past-view.js'
 import type { PastViewInit } from './past-view.js'
 import type { OpenDocument, OpenDocumentOptions, OpenTextOptions } from './open-document.js'
@@ -52,6 +55,8 @@ export interface LiveWorkspaceInit {
   readonly held: HeldBlobs | undefined
   /** What this peer calls itself. */
   readonly name: string
+  /** @default never */
+  readonly pruneAfterMs?: number | undefined
   readonly transport: ((peerSeed: Uint8Array, handlers: TransportHandlers) => Transport) | undefined
 }
 
@@ -65,10 +70,11 @@ const MERGE_AFTER_QUIET_MS = 5000
 export class LiveWorkspace implements Workspace {
   readonly #init: LiveWorkspaceInit
   readonly #driver: SyncDriver
-  readonly #peers = new Map<string, { synced: boolean }>()
+  readonly #peers = new Map<string, { synced: boolean; isLacking: boolean }>()
   readonly #waiters = new Set<() => void>()
   readonly #documents: DocumentOpener
   readonly #presence: Presence
+  readonly #pruner: Pruner
   #transport: Transport | undefined
   #cancelMerge: (() => void) | undefined
   #state: 'opened' | 'started' | 'stopped' = 'opened'
@@ -80,7 +86,10 @@ export class LiveWorkspace implements Workspace {
       log: init.log,
       clock: init.clock,
       logger: init.logger.scope('sync'),
+      prunes: init.pruneAfterMs !== undefined || !init.log.pruned.isEmpty,
       receive: (entries) => this.#receive(entries),
+      putBack: (run) => init.replica.putBack(run),
+      onLacking: (peer) => this.#onLacking(peer),
       onSynced: (peer, synced) => this.#onSynced(peer, synced),
       onProgress: (received, expected) => init.events.emit('progress', { received, expected }),
       onConfirmed: () => this.#wake(),
@@ -88,6 +97,8 @@ export class LiveWorkspace implements Workspace {
       onFailure: (error) => this.#onFailure(error)
     })
     const { replica, keys, log } = init
+    replica.recall = (run) => this.#driver.recall(run)
+    this.#pruner = new Pruner({ ...init, logger: init.logger.scope('pruner'), pruneAfterMs: keys.rights === 'blind' ? undefined : init.pruneAfterMs, isKept: () => this.#driver.isKept })
     this.#presence = new Presence({
       ...init,
       logger: init.logger.scope('presence'),
@@ -143,6 +154,7 @@ export class LiveWorkspace implements Workspace {
     this.#driver.start(this.#transport)
     this.#init.blobs.start(this.#transport)
     await this.#transport.start()
+    this.#pruner.start()
   }
 
   async stop(): Promise<void> {
@@ -150,6 +162,7 @@ export class LiveWorkspace implements Workspace {
     this.#state = 'stopped'
     this.#cancelMerge?.()
     this.#presence.stop()
+    this.#pruner.stop()
     await this.#documents.close()
     this.#driver.stop()
     this.#init.held?.stop()
@@ -216,7 +229,8 @@ export class LiveWorkspace implements Workspace {
       entries: log.count,
       files: readable ? this.tree.files : 0,
       voids: readable ? replica.applier.voids : 0,
-      forks: log.forks.length
+      forks: log.forks.length,
+      pruned: log.pruned.count
     }
   }
 
@@ -241,6 +255,14 @@ export class LiveWorkspace implements Workspace {
   get #pastView(): PastViewInit {
     const { store, log, replica } = this.#init
     return { kv: store, log, applier: replica.applier }
+  }
+
+  async prune(): Promise<number> {
+    return await this.#pruner.look()
+  }
+
+  pin(source: PinSource): Unsubscribe {
+    return this.#pruner.pin(source)
   }
 
   async releaseMemory(): Promise<void> {
@@ -275,7 +297,7 @@ export class LiveWorkspace implements Workspace {
     const { events } = this.#init
     return {
       joined: (peer) => {
-        this.#peers.set(peer, { synced: false })
+        this.#peers.set(peer, { synced: false, isLacking: false })
         events.emit('peer', { peer, name: undefined, state: 'connected' })
         this.#driver.joined(peer)
         this.#presence.joined()
@@ -329,7 +351,12 @@ export class LiveWorkspace implements Workspace {
     const publish = (merges: Outcome | undefined): void => {
       if (merges !== undefined) this.#publish(merges)
     }
-    void this.#init.replica.mergeCollisions().then(publish).catch((error: unknown) => this.#onFailure(error))
+    const onError = (error: unknown): void => {
+      // Edits that it needs are with peers that are not here now.
+      if (error instanceof PrunedError) this.#mergeWhenQuiet()
+      else this.#onFailure(error)
+    }
+    void this.#init.replica.mergeCollisions().then(publish).catch(onError)
   }
 
   #publish(outcome: Outcome): void {
@@ -368,6 +395,15 @@ export class LiveWorkspace implements Workspace {
     if (this.#state === 'stopped') return
     this.#init.events.emit('failed', { error })
     this.#init.logger.warn('storing failed', { reason: errorMessage(error) })
+  }
+
+  /** Told once for each connection. */
+  #onLacking(peer: string): void {
+    const known = this.#peers.get(peer)
+    if (known === undefined || known.isLacking) return
+    known.isLacking = true
+    const message = 'a peer wants old edits that this one has left to others; it gets them as soon as it meets one that keeps everything'
+    this.#init.events.emit('warning', { code: 'pruned-missing', message })
   }
 
   /** Told again, now with the name. */

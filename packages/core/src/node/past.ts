@@ -4,6 +4,7 @@ import { idBytes, parseAuthorId, parseEntryHash } from '../base/ids.js'
 import type { AuthorId, EntryHash } from '../base/ids.js'
 import type { KvOp, KvStore } from '../base/kv.js'
 import type { EntryHeader } from '../log/entry.js'
+import type { Link } from '../log/pruned-rows.js'
 
 /** Newest entry of one branch of an author's log. */
 export interface PastHead {
@@ -23,7 +24,7 @@ export interface Cause {
 
 export interface PastsInit {
   readonly kv: KvStore
-  readonly headerOf: (hash: EntryHash) => Promise<EntryHeader | undefined>
+  readonly linkOf: (hash: EntryHash) => Promise<Link | undefined>
   /** Whether two entries of the author are held, or in the batch under way, at one seq. */
   readonly isForked: (author: AuthorId) => boolean
 }
@@ -73,10 +74,10 @@ export class Pasts {
         this.#remember(hash, past)
         return past
       }
-      const header = await this.#init.headerOf(at)
-      if (header === undefined || header.prev === null) throw new MalformedError(`no causal past is kept for entry ${at}`)
-      last ??= header
-      at = header.prev
+      const link = await this.#init.linkOf(at)
+      if (link === undefined || link.prev === null) throw new MalformedError(`no causal past is kept for entry ${at}`)
+      last ??= link
+      at = link.prev
     }
   }
 
@@ -116,7 +117,7 @@ export class Pasts {
   async #before(hash: EntryHash): Promise<EntryHash | null> {
     const known = this.#links.get(hash)
     if (known !== undefined) return known
-    const before = (await this.#init.headerOf(hash))?.prev ?? null
+    const before = (await this.#init.linkOf(hash))?.prev ?? null
     if (this.#links.size >= CACHED_LINKS) this.#links.clear()
     this.#links.set(hash, before)
     return before

@@ -9,6 +9,8 @@ import type { UpdatingChange } from '../doc/gate.js'
 import type { UnitRun } from '../doc/y-document.js'
 import type { Entry } from '../log/entry.js'
 import type { Log, PackedRuns, Staged } from '../log/log.js'
+import { PrunedError } from '../log/pruned-rows.js'
+import type { PrunedRun } from '../log/pruned-rows.js'
 import { attribute } from './attribution.js'
 import type { AuthoredRange } from './attribution.js'
 import { Applier } from './applier.js'
@@ -21,7 +23,10 @@ import { keptTexts } from './kept-texts.js'
 import type { Draft } from './drafter.js'
 import type { DocUpdates, Pace } from './document-types.js'
 import { identityRow, newAuthor } from './identity.js'
+import { LeftEntries } from './left-entries.js'
+import type { Recall } from './left-entries.js'
 import type { Identity } from './identity.js'
+import type { PinOf } from './pruning.js'
 import { Sealer } from './sealer.js'
 import { Turns } from './turns.js'
 import type { DocVersion, LocalChange, LocalResult, TextChange, TextState } from './workspace-types.js'
@@ -85,6 +90,7 @@ export class Replica {
   readonly #applier: Applier | undefined
   readonly #bodies: BodyReader | undefined
   readonly #sealer: Sealer | undefined
+  readonly #left: LeftEntries | undefined
   readonly #nonce: number
   /** Authors whose log forked, known before the batch that shows it is adopted. */
   readonly #forked: Set<AuthorId>
@@ -101,7 +107,8 @@ export class Replica {
     if (init.keys.rights === 'blind') return
     this.#bodies = new BodyReader(init.crypto, init.keys.readKey)
     const isForked = (author: AuthorId): boolean => this.#forked.has(author)
-    this.#applier = new Applier({ crypto: init.crypto, kv: init.kv, bodies: this.#bodies, entryOf: (hash) => init.log.get(hash), headerOf: (hash) => init.log.header(hash), isForked, pace: init.pace })
+    this.#applier = new Applier({ crypto: init.crypto, kv: init.kv, bodies: this.#bodies, entryOf: (hash) => init.log.get(hash), linkOf: (hash) => init.log.link(hash), pruned: init.log.pruned, isForked, pace: init.pace })
+    this.#left = new LeftEntries({ ...init, applier: this.#applier, changesOf: (entry) => this.changesOf(entry), isForked })
     this.#sealer = new Sealer({ ...init, applier: this.#applier, bodies: this.#bodies })
   }
 
@@ -145,7 +152,7 @@ export class Replica {
    */
   async edit(changes: readonly LocalChange[], rows?: (results: readonly LocalResult[]) => readonly KvOp[]): Promise<{ results: readonly LocalResult[]; outcome: Outcome }> {
     this.#checkMayWrite()
-    return await this.#job(async (batch) => {
+    return await this.#reading(async (batch) => {
       const { entries, results, ops } = await this.#draft(batch, changes, rows)
       batch.add(ops)
       return { results, outcome: await this.#append(batch, entries) }
@@ -155,7 +162,7 @@ export class Replica {
   /** Appends the merges that the tree asks for; undefined when there are none or nothing may be written. */
   async mergeCollisions(): Promise<Outcome | undefined> {
     if (this.#init.keys.rights !== 'write') return undefined
-    return await this.#job(async (batch) => {
+    return await this.#reading(async (batch) => {
       const { tree } = this.applier
       const units: (readonly Change[])[] = tree.pendingAbsorbs().map(({ winner, loser }) => [{ kind: 'absorb', winner, loser }])
       for (const contested of tree.contested()) {
@@ -219,16 +226,21 @@ export class Replica {
 
   /** The Yjs updates of a document from its step `from` on. */
   async updatesFrom(doc: DocId, from: number): Promise<DocUpdates> {
-    return await this.#job(async (batch) => await this.applier.documents.updatesFrom(batch, doc, from))
+    return await this.#reading(async (batch) => await this.applier.documents.updatesFrom(batch, doc, from))
+  }
+
+  /** All that is here of a document, with what was deleted since its first edits were left to others. */
+  async kept(doc: DocId): Promise<DocUpdates> {
+    return await this.#reading(async (batch) => await this.applier.documents.kept(batch, doc))
   }
 
   /** What a document adds up to, in few updates, less the content of what was deleted. */
   async merged(doc: DocId): Promise<DocUpdates> {
-    return await this.#job(async (batch) => await this.applier.documents.merged(batch, doc))
+    return await this.#reading(async (batch) => await this.applier.documents.merged(batch, doc))
   }
 
   async readText(doc: DocId): Promise<TextState> {
-    return await this.#job(async (batch) => {
+    return await this.#reading(async (batch) => {
       const { text, count } = await this.applier.documents.text(batch, doc)
       return { text, version: { upTo: count, plus: [] } }
     })
@@ -243,12 +255,41 @@ export class Replica {
   }
 
   async readTextAt(doc: DocId, version: DocVersion): Promise<string> {
-    return await this.#job(async (batch) => await this.applier.documents.textAt(batch, doc, version))
+    return await this.#reading(async (batch) => await this.applier.documents.textAt(batch, doc, version))
   }
 
   /** Runs a job that changes nothing, in its turn. */
   async look<T>(job: (batch: Batch) => Promise<T>): Promise<T> {
-    return await this.#job(job)
+    return await this.#reading(job)
+  }
+
+  /** Where what was left to others is fetched when it is needed again. */
+  set recall(recall: Recall | undefined) {
+    if (this.#left !== undefined) this.#left.recall = recall
+  }
+
+  /** Looks on where the old entries of an author end; false once that is known. */
+  async surveyOld(author: AuthorId, before: number): Promise<boolean> {
+    return await this.#job(async () => (await this.#left?.survey(author, before)) === true)
+  }
+
+  /** Leaves the next old entries of an author behind seq `after` to others, if `mayGo` still holds; see `LeftEntries.leave`. */
+  async pruneNext(author: AuthorId, after: number, pinOf: PinOf, mayGo: () => boolean): Promise<{ readonly looked: number; readonly pruned: number } | undefined> {
+    return await this.#job(async (batch) => {
+      const pin = (doc: DocId): number => Math.min(pinOf(doc), ...[...this.live].filter((source) => source.doc === doc).map(({ position }) => position))
+      return mayGo() ? await this.#left?.leave(batch, author, after, pin) : undefined
+    })
+  }
+
+  /** Takes back what was left to others; false when nobody can be asked. */
+  async putBack(run: PrunedRun): Promise<boolean> {
+    try {
+      await this.#left?.takeBack(new PrunedError([run]), (job) => this.#job(job))
+      return true
+    } catch (error) {
+      if (error instanceof PrunedError) return false
+      throw error
+    }
   }
 
   async releaseMemory(): Promise<void> {
@@ -277,6 +318,18 @@ export class Replica {
       this.#applier?.documents.trim()
       return result
     })
+  }
+
+  /** A job that writes nothing before it has read what it needs; what was left to others is fetched for it. */
+  async #reading<T>(job: (batch: Batch) => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await this.#job(job)
+      } catch (error) {
+        if (!(error instanceof PrunedError) || this.#left === undefined) throw error
+        await this.#left.takeBack(error, (putBack) => this.#job(putBack))
+      }
+    }
   }
 
   /**
@@ -368,7 +421,12 @@ export class Replica {
    */
   async #show(batch: Batch, { texts }: Applied): Promise<void> {
     for (const source of this.live) {
-      if (texts.has(source.doc)) source.show(await this.applier.documents.updatesFrom(batch, source.doc, source.position))
+      try {
+        if (texts.has(source.doc)) source.show(await this.applier.documents.updatesFrom(batch, source.doc, source.position))
+      } catch (error) {
+        // It is fetched when the source pulls.
+        if (!(error instanceof PrunedError)) throw error
+      }
     }
   }
 

@@ -44,20 +44,12 @@ export class Snapshots {
   /** The stored sum of the first of `steps`; it names the last step that it holds, so that no other history is taken for it. */
   async read(batch: Batch, doc: DocId, steps: readonly StepRow[]): Promise<Snapshot | undefined> {
     const row = steps.length < this.least ? undefined : await batch.get(TABLE, doc)
-    if (row === undefined) return undefined
-    const fields = new CborFields(decodeCbor(row), 4)
-    const count = fields.uint()
-    const last = steps[count - 1]
-    const isOfThese = last?.entry === parseEntryHash(fields.bytes()) && last.index === fields.uint()
-    return isOfThese ? { count, update: fields.bytes() } : undefined
+    return row === undefined ? undefined : decodeSnapshot(row, steps)
   }
 
   /** Keeps `update`, the sum of `steps`, until it is stored. */
   make(doc: DocId, steps: readonly StepRow[], update: Uint8Array): void {
-    const last = steps.at(-1)
-    if (last === undefined) return
-    const value = encodeCbor([steps.length, idBytes(last.entry), last.index, update])
-    this.#made.set(doc, { count: steps.length, op: { table: TABLE, key: doc, value } })
+    if (steps.length > 0) this.#made.set(doc, { count: steps.length, op: { table: TABLE, key: doc, value: encodeSnapshot(steps, update) } })
   }
 
   /** Where differing structs overlap, a document is not the sum of its steps in the order of their arrival. */
@@ -74,4 +66,20 @@ export class Snapshots {
   forget(): void {
     this.#made.clear()
   }
+}
+
+/** `update` is the sum of `steps`, at least one; the row names the last of them. */
+export function encodeSnapshot(steps: readonly StepRow[], update: Uint8Array): Uint8Array {
+  const last = steps.at(-1)
+  if (last === undefined) throw new TypeError('a sum of no steps')
+  return encodeCbor([steps.length, idBytes(last.entry), last.index, update])
+}
+
+/** The sum of the first of `steps`; undefined when it is one of another history. */
+export function decodeSnapshot(row: Uint8Array, steps: readonly StepRow[]): Snapshot | undefined {
+  const fields = new CborFields(decodeCbor(row), 4)
+  const count = fields.uint()
+  const last = steps[count - 1]
+  const isOfThese = last?.entry === parseEntryHash(fields.bytes()) && last.index === fields.uint()
+  return isOfThese ? { count, update: fields.bytes() } : undefined
 }

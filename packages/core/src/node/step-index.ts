@@ -39,6 +39,11 @@ export class StepIndex {
     for (const range of step.ranges) this.#addPiece(step, range)
   }
 
+  /** Whose structs are there. */
+  clients(): readonly number[] {
+    return [...this.#clients.keys()]
+  }
+
   /** End of what is there of `client` in the steps of a causal past. */
   clockOf(client: number, isInPast: (step: StepRow) => boolean): number {
     const known = this.#clients.get(client)

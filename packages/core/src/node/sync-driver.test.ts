@@ -31,7 +31,10 @@ class Stand {
       log: test.log,
       clock: systemClock,
       logger: silentLogger,
+      prunes: false,
       receive: (entries) => test.replica.receive(entries),
+      putBack: (run) => test.replica.putBack(run),
+      onLacking: () => undefined,
       onSynced: () => undefined,
       onProgress: () => undefined,
       onConfirmed: () => undefined,
@@ -255,5 +258,48 @@ describe('runs of entries', () => {
     for (const frame of frames) await stand.driver.frame(PEER, frame)
     for (let turns = 0; turns < 100 && stand.test.log.count < entries.length; turns++) await stand.quiet()
     expect(await stand.test.entries()).toEqual(entries)
+  })
+})
+
+describe('a peer that keeps everything', () => {
+  it('[PRUNE3] is one that does not say that it prunes, as long as it is there and has confirmed all that is held', async () => {
+    const stand = await Stand.open()
+    const author = new LooseAuthor()
+    await stand.test.replica.receive([author.sign(file('a.md'))])
+    stand.driver.grown()
+    expect(stand.driver.isKept).toBe(false)
+    await stand.greet()
+    expect(stand.driver.isKept).toBe(false)
+    await stand.say({ type: 'synced', digest: stand.test.log.digest })
+    expect(stand.driver.isKept).toBe(true)
+    await stand.test.replica.receive([author.sign(file('b.md'))])
+    stand.driver.grown()
+    expect(stand.driver.isKept).toBe(false)
+    await stand.say({ type: 'heads', heads: [], digest: stand.test.log.digest })
+    expect(stand.driver.isKept).toBe(true)
+    stand.driver.left(PEER)
+    expect(stand.driver.isKept).toBe(false)
+    stand.driver.joined(PEER)
+    await stand.greet(['runs', 'prunes'])
+    await stand.say({ type: 'synced', digest: stand.test.log.digest })
+    expect(stand.driver.isKept).toBe(false)
+  })
+
+  it('[PRUNE11] is asked once for what several need, and nobody waits any more after a stop', async () => {
+    const stand = await Stand.open()
+    const author = new LooseAuthor()
+    const entries = ['a', 'b', 'c', 'd'].map((name) => author.sign(file(`${name}.md`)))
+    await stand.greet()
+    const run = { author: author.id, first: 1, last: 3, before: entries[0]!.hash, head: entries[3]!.hash, time: 1, bytes: 10_000 }
+    stand.sent.length = 0
+    const both = Promise.all([stand.driver.recall(run), stand.driver.recall(run)])
+    await stand.quiet()
+    expect(stand.sent).toMatchObject([{ type: 'want', author: author.id, head: run.head, from: 1, to: 3 }])
+    const id = stand.sent[0]?.type === 'want' ? stand.sent[0].id : -1
+    await stand.say({ type: 'entries', id, entries: entries.slice(1), last: true })
+    for (const answer of await both) expect(answer?.map(({ hash }) => hash)).toEqual(entries.slice(1).map(({ hash }) => hash))
+    const waiting = stand.driver.recall(run)
+    stand.driver.stop()
+    expect([await waiting, await stand.driver.recall(run)]).toEqual([undefined, undefined])
   })
 })

@@ -7,9 +7,10 @@ import { decodeEntry, decodeEntryWire, encodeEntryWire } from '../log/entry.js'
 import type { Entry } from '../log/entry.js'
 import { isSendersFault } from '../log/log.js'
 import type { Log } from '../log/log.js'
+import type { PrunedRun } from '../log/pruned-rows.js'
 import { decodeRun, encodeSegment } from '../log/segment.js'
 import type { GossipVerdict, Transport } from '../net/transport.js'
-import { decodeMessage, encodeMessage, RUNS } from '../sync/message.js'
+import { decodeMessage, encodeMessage, PRUNES, RUNS } from '../sync/message.js'
 import { SyncMachine } from '../sync/sync-machine.js'
 import type { SyncEffect, SyncEvent } from '../sync/sync-types.js'
 import { Holdings } from './holdings.js'
@@ -20,8 +21,14 @@ export interface SyncDriverInit {
   readonly log: Log
   readonly clock: Clock
   readonly logger: Logger
+  /** Old entries may be missing here. */
+  readonly prunes: boolean
   /** Verifies, stores and applies. */
   readonly receive: (entries: readonly Entry[]) => Promise<Outcome>
+  /** Takes back what was left to others; false when nobody can be asked. */
+  readonly putBack: (run: PrunedRun) => Promise<boolean>
+  /** A peer wants what was left to others, and nobody else is connected who may have it. */
+  readonly onLacking: (peer: string) => void
   readonly onSynced: (peer: string, synced: boolean) => void
   readonly onProgress: (received: number, expected: number) => void
   /** A peer was sent away for what it sent. */
@@ -36,15 +43,47 @@ export interface SyncDriverInit {
 export class SyncDriver {
   readonly holdings = new Holdings()
   readonly #init: SyncDriverInit
-  readonly #machine = new SyncMachine()
+  readonly #machine: SyncMachine
   #transport: Transport | undefined
   #cancelTimer: (() => void) | undefined
   #stopped = false
   /** Peers that take entries as runs. */
   readonly #takesRuns = new Set<string>()
+  /** Peers that said hello, and whether they may have left old entries to others. */
+  readonly #prunes = new Map<string, boolean>()
+  /** What is fetched back, by run and by request. */
+  readonly #recalls = new Map<PrunedRun, Promise<readonly Entry[] | undefined>>()
+  readonly #recalled = new Map<number, (entries: readonly Entry[] | undefined) => void>()
+  #requests = 0
 
   constructor(init: SyncDriverInit) {
     this.#init = init
+    this.#machine = new SyncMachine({ prunes: init.prunes })
+  }
+
+  /** Whether a connected peer keeps everything, and holds all that is held here. */
+  get isKept(): boolean {
+    for (const [peer, prunes] of this.#prunes) if (!prunes && this.holdings.holds(peer, this.holdings.state)) return true
+    return false
+  }
+
+  /** The entries of a run that was left to others, from one of them; undefined when no connected peer has them. */
+  async recall(run: PrunedRun): Promise<readonly Entry[] | undefined> {
+    const known = this.#recalls.get(run)
+    if (known !== undefined) return await known
+    const request = this.#requests++
+    const { author, head, first: from, last: to, bytes } = run
+    const { promise, resolve } = Promise.withResolvers<readonly Entry[] | undefined>()
+    this.#recalls.set(run, promise)
+    this.#recalled.set(request, resolve)
+    if (this.#stopped) resolve(undefined)
+    else this.#handle({ type: 'recall', request, author, head, from, to, bytes })
+    try {
+      return await promise
+    } finally {
+      this.#recalls.delete(run)
+      this.#recalled.delete(request)
+    }
   }
 
   start(transport: Transport): void {
@@ -54,16 +93,19 @@ export class SyncDriver {
 
   stop(): void {
     this.#stopped = true
+    for (const resolve of this.#recalled.values()) resolve(undefined)
     this.#cancelTimer?.()
   }
 
   joined(peer: string): void {
     this.#takesRuns.delete(peer)
+    this.#prunes.delete(peer)
     this.#handle({ type: 'connected', peer })
   }
 
   left(peer: string): void {
     this.#takesRuns.delete(peer)
+    this.#prunes.delete(peer)
     this.holdings.left(peer)
     this.#handle({ type: 'disconnected', peer })
   }
@@ -75,7 +117,10 @@ export class SyncDriver {
       (parts) => decodeEntry(crypto, parts),
       (bytes, max) => decodeRun(crypto, bytes, max)
     )
-    if (message.type === 'hello' && message.features.includes(RUNS)) this.#takesRuns.add(peer)
+    if (message.type === 'hello') {
+      if (message.features.includes(RUNS)) this.#takesRuns.add(peer)
+      this.#prunes.set(peer, message.features.includes(PRUNES))
+    }
     this.#handle({ type: 'message', peer, message })
     if ('digest' in message) {
       this.holdings.confirmed(peer, message.digest)
@@ -132,6 +177,9 @@ export class SyncDriver {
       case 'deliver':
         void this.#deliver(effect).catch((error: unknown) => this.#init.onFailure(error))
         return
+      case 'recalled':
+        this.#recalled.get(effect.request)?.(effect.entries)
+        return
       case 'check':
         void this.#check(effect).catch((error: unknown) => this.#init.onFailure(error))
         return
@@ -152,11 +200,16 @@ export class SyncDriver {
   }
 
   async #load(effect: Extract<SyncEffect, { type: 'load' }>): Promise<void> {
-    const { peer, request, author, head, from, to, maxBytes } = effect
-    const entries = await this.#init.log.read({ author, head, from, to, maxBytes })
+    const { peer, request, author, head, from, to, maxBytes, toFork } = effect
+    const range = { author, head, from, to, maxBytes }
+    let entries = await this.#init.log.read(range)
+    const gone = entries.length === 0 && toFork ? this.#init.log.pruned.at(author, from) : undefined
+    if (gone !== undefined && (await this.#init.putBack(gone))) entries = await this.#init.log.read(range)
     const last = entries.at(-1)
     const next = last === undefined || last.header.seq >= to ? undefined : last.header.seq + 1
-    this.#handle({ type: 'loaded', peer, request, entries, next })
+    const pruned = this.#init.log.pruned.at(author, next ?? from) !== undefined
+    if (pruned && entries.length === 0 && ![...this.#prunes].some(([other, prunes]) => other !== peer && !prunes)) this.#init.onLacking(peer)
+    this.#handle({ type: 'loaded', peer, request, entries, next, pruned })
   }
 
   async #deliver({ peer, entries, bytes }: Extract<SyncEffect, { type: 'deliver' }>): Promise<void> {

@@ -115,6 +115,8 @@ export interface WorkspaceStatus {
   readonly files: number
   readonly voids: number
   readonly forks: number
+  /** Of the entries: old ones that were left to peers that keep everything. */
+  readonly pruned: number
 }
 
 /** A point in the past: claimed milliseconds since 1970, or the beginning of an entry's hash. */
@@ -161,7 +163,8 @@ export interface HistoryItem {
   readonly seq: number
   /** Claimed milliseconds since 1970. */
   readonly time: number
-  readonly what: 'created' | 'edited' | 'moved' | 'deleted' | 'restored' | 'mode' | 'merged' | 'joined' | 'void'
+  /** `pruned`: edits up to this one were left to peers that keep everything. */
+  readonly what: 'created' | 'edited' | 'moved' | 'deleted' | 'restored' | 'mode' | 'merged' | 'joined' | 'void' | 'pruned'
   readonly path: string | undefined
 }
 
@@ -230,6 +233,18 @@ export interface Workspace {
   deleted(): Promise<readonly DeletedFile[]>
   /** Changes that broke the rules, by entry. */
   voids(): Promise<readonly VoidChange[]>
+  /**
+   * Leaves old edits to peers that keep everything, as a workspace with `pruneAfterMs` does by itself once an hour: only
+   * while such a peer is connected and holds everything, and nothing that documents need to be shown, edited and merged.
+   *
+   * @returns how many entries went; 0 without `pruneAfterMs`.
+   */
+  prune(): Promise<number>
+  /**
+   * From now on `source` is asked, before anything is left to others, which old versions its owner may have to read without
+   * any peer: document -> the oldest, as `DocVersion.upTo`.
+   */
+  pin(source: () => Promise<ReadonlyMap<DocId, number>>): Unsubscribe
   /** Lets go of what is in memory only to be found faster: for a program at rest. */
   releaseMemory(): Promise<void>
   /** Resolves when nothing is missing from any connected peer and each has confirmed holding everything of ours. */

@@ -47,6 +47,13 @@ export interface WorkspaceInit {
   readonly transport?: (peerSeed: Uint8Array, handlers: TransportHandlers) => Transport
   /** When history is put together so that it is small and opens fast. @default DEFAULT_PACE */
   readonly pace?: Pace
+  /**
+   * Edits that claim to be older than this, in milliseconds, are left to connected peers that keep everything: a document
+   * stays whole, older versions of it are fetched when they are asked for.
+   *
+   * @default never: this peer keeps everything
+   */
+  readonly pruneAfterMs?: number
   /** Bandwidth of pictures and other large files. @default no limits */
   readonly blobLimits?: BlobLimits
   /** With a blind link: where pictures and other large files are kept, and how much of them. @default none are */
@@ -95,5 +102,5 @@ export async function openWorkspace(init: WorkspaceInit): Promise<Workspace> {
   if (hold !== undefined) blobs.use(hold.chunks)
   const onFull = (message: string): void => events.emit('warning', { code: 'hold-full', message })
   const held = keys.rights === 'blind' ? new HeldBlobs({ kv: store, clock, blobs, hold, onFull }) : undefined
-  return new LiveWorkspace({ name: init.name, crypto, keys, store, log, replica, events, clock, logger, blobs, held, transport: init.transport })
+  return new LiveWorkspace({ name: init.name, crypto, keys, store, log, replica, events, clock, logger, blobs, held, pruneAfterMs: init.pruneAfterMs, transport: init.transport })
 }

@@ -92,7 +92,7 @@ describe('a store in an SQLite file', () => {
 
   it('[STO13] leaves a file from a newer version as it is', async () => {
     await writeSome()
-    tamper('PRAGMA user_version = 3')
+    tamper('PRAGMA user_version = 4')
     const before = readFileSync(path)
     expect(() => openSqliteStore({ path })).toThrow(expect.objectContaining({ name: 'StoreTooNewError' }))
     expect(() => openStoreOrSetAside({ path })).toThrow(expect.objectContaining({ name: 'StoreTooNewError' }))
@@ -110,6 +110,46 @@ describe('a store in an SQLite file', () => {
     expect(db.prepare('PRAGMA user_version').get()).toEqual({ user_version: 2 })
     expect(db.prepare("SELECT count(*) AS count FROM sqlite_schema WHERE name = 'kv_applied'").get()).toEqual({ count: 0 })
     db.close()
+  })
+
+  it('[PRUNE15] marks a file as soon as entries were left to others, and stays with that', async () => {
+    const versionOf = (): unknown => {
+      const db = new DatabaseSync(path)
+      try {
+        return db.prepare('PRAGMA user_version').get()
+      } finally {
+        db.close()
+      }
+    }
+    await writeSome()
+    expect(versionOf()).toEqual({ user_version: 2 })
+    for (const value of [utf8('a run'), undefined]) {
+      const store = openSqliteStore({ path })
+      await store.commit([{ table: 'pruned', key: 'a/1', ...(value !== undefined && { value }) }])
+      await store.close()
+      expect(versionOf()).toEqual({ user_version: 3 })
+    }
+    const store = openSqliteStore({ path })
+    expect(await store.get('t', 'key 0')).toEqual(utf8('x'.repeat(500)))
+    await store.close()
+  })
+
+  it('[PRUNE16] gives space back to the disk at a stop once half of the file is free', async () => {
+    const rows = Array.from({ length: 600 }, (_, n) => ({ table: 't', key: `${n}`, value: new Uint8Array(10_000).fill(n) }))
+    const store = openSqliteStore({ path })
+    await store.commit(rows)
+    await store.close()
+    const full = statSync(path).size
+    for (const [kept, isSmaller] of [[400, false], [100, true]] as const) {
+      const again = openSqliteStore({ path })
+      await again.commit(rows.slice(kept).map(({ table, key }) => ({ table, key })))
+      await again.close()
+      expect(statSync(path).size < full / 3).toBe(isSmaller)
+    }
+    const last = openSqliteStore({ path })
+    expect((await last.scan('t')).length).toBe(100)
+    expect(await last.get('t', '99')).toEqual(rows[99]?.value)
+    await last.close()
   })
 
   it('[STO14] notices a row whose bytes changed, or that strayed to another key', async () => {

@@ -1,6 +1,6 @@
 import type { AuthorId } from '../base/ids.js'
 import { MAX_AUTHORS } from '../base/limits.js'
-import { HEADS_PER_PAGE, OLDEST_SYNC_VERSION, RUNS, SYNC_VERSION, type HeadList, type HelloMessage, type Message } from './message.js'
+import { HEADS_PER_PAGE, OLDEST_SYNC_VERSION, PRUNES, RUNS, SYNC_VERSION, type HeadList, type HelloMessage, type Message } from './message.js'
 import { sameHeads, type PeerSession } from './peer-session.js'
 import { evaluate } from './planner.js'
 import type { SyncState } from './sync-state.js'
@@ -11,16 +11,17 @@ export function sayHello(state: SyncState, session: PeerSession): void {
   session.helloDigest = state.digest
   session.told = state.digest
   session.pending.clear()
-  send(state, session, { type: 'hello', version: SYNC_VERSION, features: [RUNS], digest: state.digest })
+  send(state, session, { type: 'hello', version: SYNC_VERSION, features: state.options.prunes ? [RUNS, PRUNES] : [RUNS], digest: state.digest })
 }
 
 /**
  * Takes the peer's hello. Both sides compare the same two digests, so both know whether vectors follow.
  * Returns why the stream must end, if it must.
  */
-export function takeHello(session: PeerSession, { version, digest }: HelloMessage): string | undefined {
+export function takeHello(session: PeerSession, { version, features, digest }: HelloMessage): string | undefined {
   if (version < OLDEST_SYNC_VERSION) return `the peer speaks version ${version} of the sync protocol, which is too old; update collab there`
   session.theirHello = digest
+  session.prunes = features.includes(PRUNES)
   return undefined
 }
 

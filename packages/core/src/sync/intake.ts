@@ -2,14 +2,15 @@ import type { Entry } from '../log/entry.js'
 import type { EntriesMessage, MissingMessage } from './message.js'
 import type { PeerSession, Want } from './peer-session.js'
 import { drop, evaluate, moveOn, release, skipHeld } from './planner.js'
+import { missRecalled, takeRecalled } from './recall.js'
 import { acknowledge, type Delivery, type SyncState } from './sync-state.js'
-import { totalBytes } from './sync-types.js'
-
-/** What an intake step found wrong with the peer, as the end of "the peer ...", or nothing. */
-export type Fault = string | undefined
+import { totalBytes, type Fault } from './sync-types.js'
 
 /** Entries came: into their piece, or nowhere when they are late. */
-export function takeEntries(state: SyncState, session: PeerSession, { id, entries, last }: EntriesMessage, now: number): Fault {
+export function takeEntries(state: SyncState, session: PeerSession, message: EntriesMessage, now: number): Fault {
+  const { id, entries, last } = message
+  const recall = session.recalls.get(id)
+  if (recall !== undefined) return takeRecalled(state, session, recall, message, now)
   const want = session.wants.get(id)
   if (want === undefined) return 'sent entries that were not asked for'
   const bytes = totalBytes(entries)
@@ -29,6 +30,8 @@ export function takeEntries(state: SyncState, session: PeerSession, { id, entrie
 
 /** A want cannot be served: that head is not asked of this peer again. */
 export function takeMissing(state: SyncState, session: PeerSession, { id }: MissingMessage, now: number): Fault {
+  const recall = session.recalls.get(id)
+  if (recall !== undefined) return missRecalled(state, session, recall, id)
   const want = session.wants.get(id)
   if (want === undefined) return 'reported a want missing that was not asked'
   if (want.state === 'asked') {

@@ -15,6 +15,8 @@ export const HEADS_PER_PAGE = 1024
 export const MAX_ENTRIES_PER_FRAME = 1024
 /** Named in a hello by who takes entries that follow each other as one run, in which little is said twice. */
 export const RUNS = 'runs'
+/** Named in a hello by who may have left old entries to others: nobody may rely on it to have them. */
+export const PRUNES = 'prunes'
 /** Features in a hello, and the length of a feature's name. */
 const MAX_FEATURES = 64
 const MAX_FEATURE_NAME = 32

@@ -1,7 +1,9 @@
 import { Allowance } from '../base/allowance.js'
 import type { AuthorId, EntryHash } from '../base/ids.js'
+import type { Entry } from '../log/entry.js'
 import type { Head } from '../log/version-vector.js'
 import type { Download, Piece } from './download.js'
+import { MAX_WANTS } from './serving.js'
 import type { Serving } from './serving.js'
 
 /**
@@ -22,6 +24,28 @@ export interface Want {
   remaining: number
 }
 
+/** Entries that were left to others and are needed again: asked of one peer after the other. */
+export interface Recall {
+  readonly request: number
+  readonly author: AuthorId
+  readonly head: EntryHash
+  readonly from: number
+  readonly to: number
+  /** What they take: more is not taken. */
+  readonly bytes: number
+  readonly tried: Set<string>
+  peer: string | undefined
+  entries: Entry[]
+  progressAt: number
+}
+
+/** A want for a recall. An abandoned one was given to others; its late entries are dropped. */
+export interface RecallWant {
+  recall: Recall | undefined
+  /** Entries that may still come. */
+  remaining: number
+}
+
 /** Faults that are forgiven: a race that was not thought of must not cut a peer off. */
 const FORGIVEN_FAULTS = 3
 /** Control messages that may come at once: ten a second for a minute and a half of silence. */
@@ -38,6 +62,8 @@ export class PeerSession {
   helloDigest: string | undefined
   /** Digest of theirs in the hello that came, undefined before. */
   theirHello: string | undefined
+  /** It may have left old entries to others. */
+  prunes = false
   /** Their whole vector is known: the digests were equal, or its last page came. */
   vectorKnown = false
   readonly theirs = new Map<AuthorId, readonly Head[]>()
@@ -58,6 +84,8 @@ export class PeerSession {
   readonly lacking = new Set<AuthorId>()
 
   readonly wants = new Map<number, Want>()
+  /** Wants for what was left to others and is needed again. */
+  readonly recalls = new Map<number, RecallWant>()
   nextWant = 0
   /** Bytes of entries received and not acknowledged. */
   unacknowledged = 0
@@ -89,6 +117,11 @@ export class PeerSession {
   get isStalled(): boolean {
     for (const want of this.wants.values()) if (want.state === 'stalled') return true
     return false
+  }
+
+  /** It may be asked for one more thing. */
+  get hasSlot(): boolean {
+    return this.wants.size + this.recalls.size < MAX_WANTS
   }
 
   countWants(matches: (want: Want) => boolean): number {

@@ -2,7 +2,6 @@ import type { AuthorId } from '../base/ids.js'
 import type { Head } from '../log/version-vector.js'
 import { Download, SMALL_RUN, type Piece } from './download.js'
 import type { PeerSession, Want } from './peer-session.js'
-import { MAX_WANTS } from './serving.js'
 import { acknowledge, holdsHead, ownerOf, topHashes, topSeq, type SyncState } from './sync-state.js'
 import { totalBytes } from './sync-types.js'
 
@@ -38,7 +37,7 @@ function isObsolete(state: SyncState, download: Download, next: Head | undefined
 export function plan(state: SyncState, now: number): void {
   for (const session of state.sessions.values()) if (session.wants.size > 0) passOnStalled(state, session, now)
   for (const session of state.sessions.values()) {
-    if (session.lacking.size > 0 && session.wants.size < MAX_WANTS && !session.isStalled) fillSlots(state, session, now)
+    if (session.lacking.size > 0 && session.hasSlot && !session.isStalled) fillSlots(state, session, now)
   }
   for (const session of state.sessions.values()) relieve(state, session, now)
 }
@@ -169,7 +168,7 @@ function fillSlots(state: SyncState, session: PeerSession, now: number): void {
       const download = state.downloads.get(author)
       if (download === undefined || download.isSmall !== small) continue
       while (ask(state, session, download, now));
-      if (session.wants.size >= MAX_WANTS) return
+      if (!session.hasSlot) return
     }
   }
 }
@@ -178,7 +177,7 @@ function fillSlots(state: SyncState, session: PeerSession, now: number): void {
 function ask(state: SyncState, session: PeerSession, download: Download, now: number): boolean {
   const head = offerOf(state, session, download)
   const range = head && download.openRange(head, state.options.pieceBytes)
-  if (head === undefined || range === undefined || session.wants.size >= MAX_WANTS) return false
+  if (head === undefined || range === undefined || !session.hasSlot) return false
   const blocksOthers = range.from === download.next && download.pieces.size > 0
   const bulk = range.to - range.from >= SMALL_RUN
   if (bulk && !blocksOthers && session.countWants(({ piece }) => isBulk(piece)) >= MAX_BULK_WANTS) return false
@@ -234,7 +233,7 @@ function waitingWants(session: PeerSession): readonly Want[] {
 
 function hasOtherSource(state: SyncState, than: PeerSession, { download, piece }: Want): boolean {
   for (const session of state.sessions.values()) {
-    if (session === than || session.wants.size >= MAX_WANTS || session.isStalled) continue
+    if (session === than || !session.hasSlot || session.isStalled) continue
     const head = offerOf(state, session, download)
     if (head !== undefined && head.floor <= piece.start && head.seq >= piece.start) return true
   }

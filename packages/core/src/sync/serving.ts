@@ -1,7 +1,7 @@
 import type { AuthorId, EntryHash } from '../base/ids.js'
 import type { Entry } from '../log/entry.js'
 import { MAX_ENTRIES_PER_FRAME, type EntriesMessage, type WantMessage } from './message.js'
-import { entryBytes, totalBytes, type Emit } from './sync-types.js'
+import { entryBytes, totalBytes, type Emit, type SyncEvent } from './sync-types.js'
 
 /** Wants that a peer may have waiting here; what one asks of a peer stays at or below it. */
 export const MAX_WANTS = 64
@@ -12,6 +12,7 @@ interface ServedWant {
   readonly head: EntryHash
   next: number
   readonly to: number
+  readonly toFork: boolean
 }
 
 /**
@@ -35,12 +36,12 @@ export class Serving {
     this.#frameBytes = frameBytes
   }
 
-  /** False when the peer broke the rules: too many wants, or an id that is in use. */
-  add({ id, author, head, from, to }: WantMessage): boolean {
+  /** False when the peer broke the rules: too many wants, or an id that is in use. `toFork`: it holds later entries itself. */
+  add({ id, author, head, from, to }: WantMessage, toFork = false): boolean {
     const open = [...this.#wants.values()].flat()
     if (this.#loading !== undefined) open.push(this.#loading.want)
     if (open.length >= MAX_WANTS || open.some((want) => want.id === id)) return false
-    this.#enqueue({ id, author, head, next: from, to })
+    this.#enqueue({ id, author, head, next: from, to, toFork })
     return true
   }
 
@@ -52,13 +53,13 @@ export class Serving {
   }
 
   /** Takes the answer to a load; an answer to an earlier stream's load is ignored. */
-  loaded(request: number, entries: readonly Entry[], next: number | undefined, emit: Emit): void {
+  loaded({ request, entries, next, pruned = false }: Extract<SyncEvent, { type: 'loaded' }>, emit: Emit): void {
     if (this.#loading?.request !== request) return
     const { want } = this.#loading
     this.#loading = undefined
     const complete = want.next + entries.length > want.to
     if (entries.length === 0 || (next === undefined && !complete)) {
-      emit({ type: 'send', peer: this.#peer, message: { type: 'missing', id: want.id, reason: 'unknown' } })
+      emit({ type: 'send', peer: this.#peer, message: { type: 'missing', id: want.id, reason: pruned ? 'pruned' : 'unknown' } })
       return
     }
     this.#ready = intoFrames(want.id, entries, complete, this.#frameBytes)
@@ -74,8 +75,8 @@ export class Serving {
     if (want === undefined) return
     const request = nextRequest()
     this.#loading = { request, want }
-    const { author, head, next: from, to } = want
-    emit({ type: 'load', peer: this.#peer, request, author, head, from, to, maxBytes: this.#frameBytes })
+    const { author, head, next: from, to, toFork } = want
+    emit({ type: 'load', peer: this.#peer, request, author, head, from, to, maxBytes: this.#frameBytes, toFork })
   }
 
   #enqueue(want: ServedWant): void {

@@ -3,15 +3,17 @@ import type { AuthorId } from '../base/ids.js'
 import { STREAM_CREDIT_BYTES, TARGET_FRAME_BYTES } from '../base/limits.js'
 import type { VersionVector } from '../log/version-vector.js'
 import { announceGrowth, announceLater, confirm, openVectors, sayHello, takeHeads, takeHello } from './announce.js'
-import { deliverReady, settleDelivery, takeEntries, takeMissing, type Fault } from './intake.js'
+import { deliverReady, settleDelivery, takeEntries, takeMissing } from './intake.js'
 import type { Message } from './message.js'
 import { PeerSession, sameHeads } from './peer-session.js'
 import { evaluate, nextStall, plan, release, skipHeld } from './planner.js'
+import { dropRecalls, nextRecallStall, planRecalls, startRecall } from './recall.js'
 import { Serving } from './serving.js'
 import type { SyncState } from './sync-state.js'
-import type { SyncEffect, SyncEvent, SyncOptions } from './sync-types.js'
+import type { Fault, SyncEffect, SyncEvent, SyncOptions } from './sync-types.js'
 
 const DEFAULTS: Required<SyncOptions> = {
+  prunes: false,
   announceAfterMs: 200,
   stallAfterMs: 15_000,
   creditBytes: STREAM_CREDIT_BYTES,
@@ -46,6 +48,7 @@ export class SyncMachine {
       sessions: new Map(),
       downloads: new Map(),
       deliveries: new Map(),
+      recalls: new Map(),
       announceAt: undefined,
       received: 0,
       emit: (effect) => void this.#effects.push(effect)
@@ -76,9 +79,11 @@ export class SyncMachine {
       case 'grown':
         return this.#grow(event.vector, event.digest, now)
       case 'loaded':
-        return session?.serving.loaded(event.request, event.entries, event.next, this.#state.emit)
+        return session?.serving.loaded(event, this.#state.emit)
       case 'delivered':
         return this.#delivered(event.peer, event.outcome === 'ok', now)
+      case 'recall':
+        return startRecall(this.#state, event, now)
       case 'checked':
         if (session?.status.get(event.head) !== 'checking') return undefined
         session.status.set(event.head, event.held ? 'held' : 'fork')
@@ -95,6 +100,7 @@ export class SyncMachine {
     if (state.announceAt !== undefined && state.announceAt <= now) announceGrowth(state)
     for (const session of state.sessions.values()) this.#judge(session, deliverReady(state, session, now), now)
     plan(state, now)
+    planRecalls(state, now)
     for (const session of state.sessions.values()) {
       session.serving.pump(() => this.#nextRequest++, state.emit)
       confirm(state, session)
@@ -118,6 +124,7 @@ export class SyncMachine {
     for (const { state, download, piece } of session.wants.values()) {
       if (state === 'asked') release(this.#state, download, piece, now)
     }
+    dropRecalls(this.#state, session)
     this.#state.sessions.delete(session.peer)
     for (const author of session.lacking) evaluate(this.#state, author, now)
     if (session.synced) this.#state.emit({ type: 'synced', peer: session.peer, synced: false })
@@ -191,7 +198,8 @@ export class SyncMachine {
   }
 
   #serve(session: PeerSession, want: Message & { type: 'want' }, now: number): Fault {
-    if (this.#state.ours.has(want.author)) return session.serving.add(want) ? undefined : 'asked for too much at once'
+    const toFork = (session.theirs.get(want.author) ?? []).some(({ seq }) => seq >= want.from)
+    if (this.#state.ours.has(want.author)) return session.serving.add(want, toFork) ? undefined : 'asked for too much at once'
     this.#state.emit({ type: 'send', peer: session.peer, message: { type: 'missing', id: want.id, reason: 'unknown' } })
     return session.admitControl(now) ? undefined : 'asks for what nobody offered'
   }
@@ -257,10 +265,10 @@ export class SyncMachine {
   }
 
   #setTimer(now: number): void {
-    const stall = nextStall(this.#state, now)
-    const announce = this.#state.announceAt
-    const at = stall === undefined ? announce : Math.min(stall, announce ?? stall)
-    if (at === undefined || (this.#timerAt !== undefined && this.#timerAt <= at)) return
+    const times = [nextStall(this.#state, now), nextRecallStall(this.#state), this.#state.announceAt].filter((time) => time !== undefined)
+    if (times.length === 0) return
+    const at = Math.min(...times)
+    if (this.#timerAt !== undefined && this.#timerAt <= at) return
     this.#timerAt = at
     this.#state.emit({ type: 'timer', at })
   }

@@ -161,6 +161,8 @@ class Simulation {
       case 'progress':
         if (effect.received > effect.expected) throw new Error('more was received than expected')
         return undefined
+      case 'recalled':
+        throw new Error('nothing was left to others here')
       case 'disconnect':
         this.disconnects.push(effect.reason)
         return this.disconnect(peer, Number(effect.peer))

@@ -2,7 +2,7 @@ import type { AuthorId, EntryHash } from '../base/ids.js'
 import type { Entry } from '../log/entry.js'
 import type { Head } from '../log/version-vector.js'
 import type { Download, Piece } from './download.js'
-import type { PeerSession } from './peer-session.js'
+import type { PeerSession, Recall } from './peer-session.js'
 import type { Emit, SyncOptions } from './sync-types.js'
 
 /** What the engine was given to store, and for whom. */
@@ -22,6 +22,8 @@ export interface SyncState {
   readonly downloads: Map<AuthorId, Download>
   /** By peer: it may have left and come back before the engine answers. */
   readonly deliveries: Map<string, Delivery>
+  /** By request: what is fetched back. */
+  readonly recalls: Map<number, Recall>
   /** When growth is to be announced. */
   announceAt: number | undefined
   /** Entries stored since nothing was missing last. */

@@ -16,11 +16,13 @@ export type SyncEvent =
   | { readonly type: 'grown'; readonly vector: VersionVector; readonly digest: string }
   /**
    * Answers `load` with the run from its `from`: at least one entry unless there is none. `next` is the seq to go on
-   * from, undefined at the end of what was asked.
+   * from, undefined at the end of what was asked. `pruned`: what comes next was left to others.
    */
-  | { readonly type: 'loaded'; readonly peer: string; readonly request: number; readonly entries: readonly Entry[]; readonly next: number | undefined }
+  | { readonly type: 'loaded'; readonly peer: string; readonly request: number; readonly entries: readonly Entry[]; readonly next: number | undefined; readonly pruned?: boolean }
   /** Answers `deliver`: everything is durable (or held already), or something in it has a fault of its envelope. */
   | { readonly type: 'delivered'; readonly peer: string; readonly bytes: number; readonly outcome: 'ok' | 'fault' }
+  /** The run that ends in `head`, which was left to others, is needed again; it takes `bytes`. */
+  | { readonly type: 'recall'; readonly request: number; readonly author: AuthorId; readonly head: EntryHash; readonly from: number; readonly to: number; readonly bytes: number }
   /** Answers `check`. */
   | { readonly type: 'checked'; readonly peer: string; readonly author: AuthorId; readonly head: EntryHash; readonly held: boolean }
   | { readonly type: 'tick' }
@@ -38,9 +40,13 @@ export type SyncEffect =
       readonly from: number
       readonly to: number
       readonly maxBytes: number
+      /** The peer holds later entries of the author: what it wants is the way to another branch, which nobody else may have. */
+      readonly toFork: boolean
     }
   /** Verify and store; ascending seq per author, several authors possible. One `deliver` per peer and per author at a time. */
   | { readonly type: 'deliver'; readonly peer: string; readonly entries: readonly Entry[]; readonly bytes: number }
+  /** Answers `recall`: the whole run, which joins together up to its head; undefined when no peer has it. */
+  | { readonly type: 'recalled'; readonly request: number; readonly entries: readonly Entry[] | undefined }
   /** Is `head`, which is `author`'s entry `seq`, held on any branch? */
   | { readonly type: 'check'; readonly peer: string; readonly author: AuthorId; readonly head: EntryHash; readonly seq: number }
   /** Give a `tick` at this time; the newest timer replaces the one before. */
@@ -52,10 +58,15 @@ export type SyncEffect =
   /** Close the stream after what was sent; the machine has forgotten the peer. */
   | { readonly type: 'disconnect'; readonly peer: string; readonly reason: string }
 
+/** What a step found wrong with the peer, as the end of "the peer ...", or nothing. */
+export type Fault = string | undefined
+
 export type Emit = (effect: SyncEffect) => void
 
 /** Numbers of the protocol; the defaults are for the network, others for tests. */
 export interface SyncOptions {
+  /** Old entries may be missing here: peers are told, so that none relies on them. @default false */
+  readonly prunes?: boolean
   /** Growth is announced this long after its first entry: gossip is faster, and one message carries all of it. @default 200 */
   readonly announceAfterMs?: number
   /** A want that blocks an author's log goes to another peer after this long without progress. @default 15_000 */

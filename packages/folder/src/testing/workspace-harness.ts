@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { createMemoryStore, keysFromWriteKey, nodeCrypto, openWorkspace, shareAs, silentLogger, systemClock } from '@collab/core'
-import type { BlobLimits, KvStore, Rights, Transport, TransportHandlers, Workspace } from '@collab/core'
+import type { BlobLimits, KvStore, Pace, Rights, Transport, TransportHandlers, Workspace } from '@collab/core'
 import type { FolderEvents } from '../folder-events.js'
 import { FolderSync } from '../folder-sync.js'
 import type { FolderSyncInit } from '../folder-sync.js'
@@ -117,17 +117,20 @@ export interface TestPeerOptions extends Partial<Omit<FolderSyncInit, 'workspace
   /** Called with the folder's disk before anything uses it. */
   readonly prepare?: (fs: FolderFs) => void
   readonly blobLimits?: BlobLimits
+  readonly pace?: Pace
+  /** Edits older than this are left to others. */
+  readonly pruneAfterMs?: number
   /** Called before the folder starts. */
   readonly files?: Readonly<Record<string, string>>
 }
 
 /** A workspace on a memory store and a real folder, started. */
 export async function testPeer(options: TestPeerOptions = {}): Promise<TestPeer> {
-  const { wire, rights = 'write', folder = await testFolder(), store = createMemoryStore(), files = {}, begin = true, prepare, blobLimits = {}, ...rest } = options
+  const { wire, rights = 'write', folder = await testFolder(), store = createMemoryStore(), files = {}, begin = true, prepare, blobLimits = {}, pace, pruneAfterMs, ...rest } = options
   const keys = shareAs(keysFromWriteKey(nodeCrypto, WRITE_KEY), rights)
   const kept = { ...store, get: store.get.bind(store), scan: store.scan.bind(store), commit: store.commit.bind(store), close: async () => undefined }
   const transport = wire === undefined ? {} : { transport: wire.transport() }
-  const workspace = await openWorkspace({ keys, store: kept, name: 'test', machine: 'test', blobLimits, ...transport })
+  const workspace = await openWorkspace({ keys, store: kept, name: 'test', machine: 'test', blobLimits, ...(pace && { pace }), ...(pruneAfterMs !== undefined && { pruneAfterMs }), ...transport })
   prepare?.(folder.fs)
   const reads: string[] = []
   const readFile = folder.fs.read.bind(folder.fs)
