@@ -3,7 +3,7 @@ import { array, assert, asyncProperty, boolean, integer, oneof } from 'fast-chec
 import { describe, expect, it } from 'vitest'
 import { concat, uint32, utf8 } from '../base/bytes.js'
 import { systemClock } from '../base/clock.js'
-import { FrameStream } from './frame-stream.js'
+import { FrameStream, StreamGoneError } from './frame-stream.js'
 import { MAX_STREAM_WINDOW_BYTES, READ_HIGH_BYTES, WRITE_HIGH_BYTES } from './net-limits.js'
 import { TestNet } from './test-peers.js'
 
@@ -75,6 +75,17 @@ describe('FrameStream', () => {
     raw.send(concat(uint32(10), utf8('half')))
     await raw.close()
     await expect(reader.read()).rejects.toMatchObject({ name: 'MalformedError' })
+  })
+
+  it('[FRAME9] a frame that was cut off because the stream was given up here is nobody\'s fault', async () => {
+    await using net = new TestNet()
+    const [raw, b] = await net.streams()
+    const reader = new FrameStream(b, init)
+    raw.send(concat(uint32(10), utf8('half')))
+    await expect.poll(() => reader.unreadBytes).toBe(8)
+    const read = reader.read()
+    reader.abort(new StreamGoneError('a newer stream took over'))
+    await expect(read).rejects.toMatchObject({ name: 'StreamGoneError' })
   })
 
   it('[FRAME5] a frame that stops in the middle is given up; silence between frames is not', async () => {

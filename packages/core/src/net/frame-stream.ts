@@ -177,8 +177,10 @@ export class FrameStream {
   }
 
   #endedEarly(): false {
-    if (this.#error !== undefined && !(this.#error instanceof StreamGoneError)) throw this.#error
-    if (this.#inbox.byteLength > 0) throw this.#malformed('the stream ended in the middle of a frame')
+    const isCutOff = this.#inbox.byteLength > 0
+    // What was given up here, or went with its connection, may end anywhere.
+    if (this.#error !== undefined && (isCutOff || !(this.#error instanceof StreamGoneError))) throw this.#error
+    if (isCutOff) throw this.#malformed('the stream ended in the middle of a frame')
     return false
   }
 

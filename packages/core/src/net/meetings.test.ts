@@ -8,7 +8,7 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { assert, property, uint8Array, uniqueArray } from 'fast-check'
 import { createLibp2p } from 'libp2p'
 import { describe, expect, it } from 'vitest'
-import { fromUtf8, utf8 } from '../base/bytes.js'
+import { concat, fromUtf8, uint32, utf8 } from '../base/bytes.js'
 import { encodeCbor } from '../base/cbor.js'
 import { systemClock } from '../base/clock.js'
 import { MalformedError } from '../base/errors.js'
@@ -263,5 +263,21 @@ describe('peers that nobody can dial', () => {
     await frames.write(encodeMeeting({ type: 'met', peers: [first, second] }))
     await expect.poll(() => meetings.reaches(second), SOON).toBe(true)
     expect(met).toEqual([first])
+  })
+
+  it('[MEET10] who begins anew in the middle of a letter is not sent away', async () => {
+    await using net = new TestNet()
+    const place = await party(net)
+    const { hub } = place
+    const { peer, node } = await member(net, [hub.address])
+    await peer.until('joined', () => peer.peers.includes(hub.id))
+    const [connection] = node.getConnections(peerIdFromString(hub.id))
+    const first = (await connection?.newStream(MEETING_PROTOCOL)) as Stream
+    first.send(concat(uint32(100), utf8('the beginning of a letter')))
+    const told = framesOf((await connection?.newStream(MEETING_PROTOCOL)) as Stream)
+    await expect.poll(() => first.status, SOON).not.toBe('open')
+    await place.guest()
+    expect(decodeMeeting((await told.read()) ?? new Uint8Array())?.type).toBe('met')
+    expect(hub.left).toEqual([])
   })
 })
