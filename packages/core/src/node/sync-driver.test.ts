@@ -302,4 +302,19 @@ describe('a peer that keeps everything', () => {
     stand.driver.stop()
     expect([await waiting, await stand.driver.recall(run)]).toEqual([undefined, undefined])
   })
+
+  it('[PRUNE11] is not asked again for what it sent with another body', async () => {
+    const stand = await Stand.open()
+    const author = new LooseAuthor()
+    const entries = ['a', 'b', 'c', 'd'].map((name) => author.sign(file(`${name}.md`)))
+    await stand.greet()
+    const run = { author: author.id, first: 1, last: 3, before: entries[0]!.hash, head: entries[3]!.hash, time: 1, bytes: 10_000 }
+    const spoilt = entries.slice(1).map((entry) => ({ ...entry, body: entry.body.toReversed() }))
+    stand.sent.length = 0
+    const answer = stand.driver.recall(run)
+    await stand.quiet()
+    const [want] = stand.sent
+    await stand.say({ type: 'entries', id: want?.type === 'want' ? want.id : -1, entries: spoilt, last: true })
+    expect(await answer).toBeUndefined()
+  })
 })

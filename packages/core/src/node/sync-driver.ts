@@ -3,7 +3,7 @@ import type { Crypto } from '../base/crypto.js'
 import { MalformedError, errorMessage } from '../base/errors.js'
 import type { Logger } from '../base/log.js'
 import { MAX_GOSSIP_BYTES } from '../base/limits.js'
-import { decodeEntry, decodeEntryWire, encodeEntryWire } from '../log/entry.js'
+import { decodeEntry, decodeEntryWire, encodeEntryWire, isBodyOf } from '../log/entry.js'
 import type { Entry } from '../log/entry.js'
 import { isSendersFault } from '../log/log.js'
 import type { Log } from '../log/log.js'
@@ -58,7 +58,7 @@ export class SyncDriver {
 
   constructor(init: SyncDriverInit) {
     this.#init = init
-    this.#machine = new SyncMachine({ prunes: init.prunes })
+    this.#machine = new SyncMachine({ prunes: init.prunes, isWhole: ({ header, body }) => isBodyOf(init.crypto, header, body) })
   }
 
   /** Whether a connected peer keeps everything, and holds all that is held here. */

@@ -34,7 +34,7 @@ export function takeRecalled(state: SyncState, session: PeerSession, want: Recal
   if (last || want.remaining <= 0) session.recalls.delete(id)
   const { recall } = want
   if (recall === undefined) return entries.length === 0 || want.remaining < 0 ? 'sent more than it was asked for' : undefined
-  if (!fits(recall, entries, last)) {
+  if (!fits(recall, entries, last) || !entries.every(state.options.isWhole)) {
     abandon(state, recall)
     return 'sent entries that do not fit what was asked for'
   }

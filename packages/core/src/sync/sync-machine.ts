@@ -14,6 +14,7 @@ import type { Fault, SyncEffect, SyncEvent, SyncOptions } from './sync-types.js'
 
 const DEFAULTS: Required<SyncOptions> = {
   prunes: false,
+  isWhole: () => true,
   announceAfterMs: 200,
   stallAfterMs: 15_000,
   creditBytes: STREAM_CREDIT_BYTES,

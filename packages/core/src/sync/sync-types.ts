@@ -67,6 +67,8 @@ export type Emit = (effect: SyncEffect) => void
 export interface SyncOptions {
   /** Old entries may be missing here: peers are told, so that none relies on them. @default false */
   readonly prunes?: boolean
+  /** Whether an entry has the body that its header names: asked of what is fetched back. @default it has */
+  readonly isWhole?: (entry: Entry) => boolean
   /** Growth is announced this long after its first entry: gossip is faster, and one message carries all of it. @default 200 */
   readonly announceAfterMs?: number
   /** A want that blocks an author's log goes to another peer after this long without progress. @default 15_000 */
