@@ -187,6 +187,17 @@ describe('what a peer leaves to others', () => {
     await expect(thin.replica.readTextAt(FILE.doc, { upTo: 3, plus: [] })).rejects.toMatchObject({ name: 'PrunedHistoryError' })
   })
 
+  it('[PRUNE6] is nothing that a pinned version needs which holds the first of two edits that came in one entry', async () => {
+    const author = new LooseAuthor()
+    author.sign([...FILE.changes])
+    for (let n = 0; n < 60; n += 2) author.sign([insert(author, FILE.doc, n, 'x'), insert(author, FILE.doc, n + 1, 'y')])
+    // In the last entry of a segment.
+    const { thin, full, pruned } = await prunedPair(author.entries, { pins: new Map([[FILE.doc, 36]]) })
+    expect(pruned).toBeGreaterThan(10)
+    await thin.reopen()
+    for (const upTo of [36, 37, 61]) expect(await thin.replica.readTextAt(FILE.doc, { upTo, plus: [] })).toBe(await full.replica.readTextAt(FILE.doc, { upTo, plus: [] }))
+  })
+
   it('[PRUNE7] does not keep edits from being judged that stand on any of it, in any order', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.record({ dep: fc.nat(59), bad: fc.boolean() }), { minLength: 1, maxLength: 4 }), fc.boolean(), async (late, isReversed) => {

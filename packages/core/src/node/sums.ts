@@ -48,13 +48,15 @@ export async function isCoverable(batch: Batch, doc: DocId, row: DocRow, steps: 
 
 /** What the first `count` of a document's steps cover. Each author's come in order of seq, as no log here forked. */
 export function coverOf(steps: StepIndex, count: number, op: KvOp | undefined): Cover {
-  const newest = new Map<AuthorId, number>()
+  const newest = new Map<AuthorId, StepRow>()
   for (let at = 0; at < count; at++) {
     const step = steps.all[at]
-    if (step !== undefined) newest.set(step.author, step.seq)
+    if (step !== undefined) newest.set(step.author, step)
   }
   const covers = (author: AuthorId, seq: number, index: number): boolean => {
-    if (seq > (newest.get(author) ?? -1)) return false
+    const last = newest.get(author)
+    // An entry may bring several edits, of which the sum holds the first.
+    if (last === undefined || seq > last.seq || (seq === last.seq && index > last.index)) return false
     const own = steps.byAuthor.get(author) ?? []
     for (let at = firstFrom(own, seq); own[at]?.seq === seq; at++) if (own[at]?.index === index) return true
     return false
