@@ -29,6 +29,7 @@ export class Pruner {
   readonly #init: PrunerInit
   readonly #pins = new Set<PinSource>()
   #cancel: (() => void) | undefined
+  #looking: Promise<number> | undefined
   #isStopped = false
 
   constructor(init: PrunerInit) {
@@ -49,8 +50,13 @@ export class Pruner {
     this.#cancel?.()
   }
 
-  /** Leaves what may go now; how many entries that were. Others take their turns in between. */
+  /** Leaves what may go now; how many entries that were. Others take their turns in between, but no second look. */
   async look(): Promise<number> {
+    this.#looking ??= this.#look().finally(() => (this.#looking = undefined))
+    return await this.#looking
+  }
+
+  async #look(): Promise<number> {
     const { log, replica, clock, pruneAfterMs } = this.#init
     if (pruneAfterMs === undefined) return 0
     const before = clock.now() - pruneAfterMs

@@ -31,11 +31,15 @@ interface PruneOptions {
   readonly pruneAfterMs?: number | undefined
 }
 
-async function prune({ log, replica }: TestReplica, options: PruneOptions = {}): Promise<number> {
+function prunerOf({ log, replica }: TestReplica, options: PruneOptions = {}): Pruner {
   const { pins = new Map(), isKept = () => true, pruneAfterMs } = { pruneAfterMs: AT_ONCE, ...options }
   const pruner = new Pruner({ log, replica, clock: systemClock, logger: silentLogger, pruneAfterMs, isKept })
   pruner.pin(() => Promise.resolve(pins))
-  return await pruner.look()
+  return pruner
+}
+
+async function prune(test: TestReplica, options: PruneOptions = {}): Promise<number> {
+  return await prunerOf(test, options).look()
 }
 
 /** From now on `test` finds what it left to others at `other`. */
@@ -87,6 +91,12 @@ describe('what a peer leaves to others', () => {
       expect([pruned, thin.log.pruned.count]).toEqual([0, 0])
     }
     expect((await prunedPair(entries)).pruned).toBeGreaterThan(20)
+    const test = await TestReplica.open()
+    await deliver(test, entries)
+    const pruner = prunerOf(test)
+    const [one, other] = await Promise.all([pruner.look(), pruner.look()])
+    expect([one, other]).toEqual([test.log.pruned.count, test.log.pruned.count])
+    expect(await pruner.look()).toBe(0)
   })
 
   it('[PRUNE4] is edits only, and none of what a document may need to be built anew', async () => {
