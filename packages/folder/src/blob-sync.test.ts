@@ -1,6 +1,6 @@
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { eventually } from './testing/disk-harness.js'
+import { DEADLINE_MS, eventually } from './testing/disk-harness.js'
 import { Wire, testPeer } from './testing/workspace-harness.js'
 import type { TestPeer, TestPeerOptions } from './testing/workspace-harness.js'
 
@@ -311,6 +311,6 @@ describe('files that are not text', () => {
     writeFileSync(before.folder.at(`.collab/temp/${'ab'.repeat(32)}.part`), 'left by a crash')
     await using b = await before.restart()
     await eventually('it is gone', () => parts(b).length === 0)
-    expect(await b.workspace.rows.scan('manifest')).toEqual([])
+    await expect.poll(async () => await b.workspace.rows.scan('manifest'), { timeout: DEADLINE_MS }).toEqual([])
   })
 })

@@ -16,7 +16,7 @@ import type { Transport, TransportHandlers } from './transport.js'
 
 export const D = nobleCrypto.sha256(utf8('the discovery key of the tests'))
 export const OTHER_D = nobleCrypto.sha256(utf8('the discovery key of someone else'))
-const DEADLINE_MS = 10_000
+const DEADLINE_MS = 50_000
 
 /** A transport that notes what happens to it. */
 export class TestPeer {

@@ -48,11 +48,14 @@ export async function readStable(fs: FolderFs, text: string, options?: Parameter
   }
 }
 
+/** What is not so by then is not going to be, on an overloaded machine neither; under the time that a test has. */
+export const DEADLINE_MS = 50_000
+
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => void systemClock.after(ms, resolve))
 
-/** Resolves when `condition` holds; fails with `what` after ten seconds. */
+/** Resolves when `condition` holds; fails with `what` after `DEADLINE_MS`. */
 export async function eventually(what: string, condition: () => boolean): Promise<void> {
-  const deadline = systemClock.monotonic() + 10_000
+  const deadline = systemClock.monotonic() + DEADLINE_MS
   while (!condition()) {
     if (systemClock.monotonic() > deadline) throw new Error(`not in time: ${what}`)
     await pause(5)

@@ -8,7 +8,7 @@ import type { FolderSyncInit } from '../folder-sync.js'
 import type { FolderFs } from '../folder-fs.js'
 import { IGNORE_FILE } from '../ignore.js'
 import { openFolder } from '../node-fs.js'
-import { eventually, pause, testFolder } from './disk-harness.js'
+import { DEADLINE_MS, eventually, pause, testFolder } from './disk-harness.js'
 import type { TestFolder } from './disk-harness.js'
 
 /** Carries frames between workspaces in this process; `cut` and `join` take the network away and give it back. */
@@ -230,7 +230,7 @@ export async function alike(...peers: readonly TestPeer[]): Promise<void> {
 export async function matches(peer: TestPeer, files: Readonly<Record<string, string>>): Promise<void> {
   const wanted = JSON.stringify(Object.entries(files).sort(([a], [b]) => (a < b ? -1 : 1)))
   const onDisk = (): string => JSON.stringify(peer.names().map((name) => [name, peer.read(name)]))
-  const deadline = systemClock.monotonic() + 10_000
+  const deadline = systemClock.monotonic() + DEADLINE_MS
   for (;;) {
     const inWorkspace = await workspaceTexts(peer, Object.keys(files))
     if (onDisk() === wanted && inWorkspace === wanted && peer.sync.status().dirty === 0) return
