@@ -72,6 +72,20 @@ describe('what takes the place of a file', () => {
     expect(folders.files()).toEqual([['old.md', `${LINES}four\n`], ['x.md', OTHER]])
   })
 
+  it('[SYNC39] so it does when the news of both places come one by one, and the new file is still being written', async () => {
+    for (let seed = 1; seed <= 12; seed++) {
+      using folders = await twoFolders({ 'x.md': LINES }, { world: new SimWorld({ seed, realCrypto: false }), b: { watcher: { delayMs: 80 } } })
+      const { a, b, world, settled } = folders
+      const node = a.peer.live.tree.at('x.md')?.node
+      b.user.move('x.md', 'old.md')
+      b.user.save('x.md', OTHER)
+      await world.pass(1_000)
+      await settled()
+      expect(folders.files()).toEqual([['old.md', LINES], ['x.md', OTHER]])
+      expect(a.peer.live.tree.at('old.md')?.node).toBe(node)
+    }
+  })
+
   it('[SYNC39] a save that leaves the old file as a backup is an edit', async () => {
     using folders = await twoFolders({ 'x.md': LINES })
     await apart(folders, (a, b) => {

@@ -57,8 +57,9 @@ export class GoneFiles {
     const paths = new Set([...due, ...this.#context.dirty.waitingPaths()])
     const { unsettled, workspace } = this.#context
     const absent = this.#findGone(paths, due)
-    // What is gone may be in the place of a file that is marked, and looked at later.
-    const displaced = workspace.rights === 'write' ? await findDisplaced(this.#context, absent.size > 0 ? [...paths] : due) : NOTHING_DISPLACED
+    // What is gone, or has another file in its place, may be at a path that is marked, and looked at later.
+    const isAll = absent.size > 0 || due.some((path) => this.#isReplaced(path))
+    const displaced = workspace.rights === 'write' ? await findDisplaced(this.#context, isAll ? [...paths] : due) : NOTHING_DISPLACED
     const gone = displaced.left.length === 0 ? absent : this.#findGone(paths, [...due, ...displaced.left])
     const isNothing = gone.size + unsettled.size + displaced.rows.length + displaced.unsure.length === 0
     if (isNothing) return { hold: new Set(), retryAfterMs: undefined }
@@ -95,6 +96,13 @@ export class GoneFiles {
       if (before !== undefined) for (let at: RelPath | '' = before.path; at !== ''; at = parentOf(at)) look(at)
     }
     return gone
+  }
+
+  /** Whether another file is at the path of a known one. */
+  #isReplaced(path: RelPath): boolean {
+    const row = this.#context.index.at(path)
+    const fact = row?.type === 'file' ? lookOnce(this.#context, path) : undefined
+    return row?.type === 'file' && row.signature !== undefined && fact?.kind === 'file' && fact.signature.ino !== row.signature.ino
   }
 
   /** The known file that is at a path by now. */
