@@ -54,6 +54,17 @@ describe('one folder', () => {
     expect(peer.workspace.tree.at('b.md')?.node).toBe(node)
   })
 
+  it('[REN8] takes a rename of a short file followed at once by a long text as both', async () => {
+    await using peer = await testPeer({ files: { 'd/a.md': 'a short line\n', 'd/left.md': 'this one stays\n' } })
+    await matches(peer, { 'd/a.md': 'a short line\n', 'd/left.md': 'this one stays\n' })
+    const node = peer.workspace.tree.at('d/a.md')?.node
+    const long = `before it\na short line\n${'and much more behind it\n'.repeat(20)}`
+    renameSync(peer.folder.at('d/a.md'), peer.folder.at('b.md'))
+    peer.write('b.md', long)
+    await matches(peer, { 'b.md': long, 'd/left.md': 'this one stays\n' })
+    expect(peer.workspace.tree.at('b.md')?.node).toBe(node)
+  })
+
   it('[SYNC5] deletes a directory as one', async () => {
     await using peer = await testPeer({ files: { 'keep.md': 'k\n', 'd/x.md': 'x\n', 'd/e/y.md': 'y\n' } })
     await matches(peer, { 'keep.md': 'k\n', 'd/x.md': 'x\n', 'd/e/y.md': 'y\n' })

@@ -14,7 +14,7 @@ import type { Fresh, Gone, Rename } from './rename-detect.js'
 import type { RelPath } from './rel-path.js'
 import { sameContentState } from './signature.js'
 import type { DiskFact } from './signature.js'
-import { EMPTY_HASH, decodeText, hashText, isAlike } from './text-content.js'
+import { EMPTY_HASH, decodeText, hashText, isAlike, keepsLines } from './text-content.js'
 import { placedRow } from './unsettled.js'
 
 /** In the place of a hash. */
@@ -52,7 +52,8 @@ export class MovedFiles {
     const described = gone.map((row) => ({ ...describeGone(row), otherHash: unsettled.hashAt(row.path) }))
     const renames = detectRenames(described, items, {
       emptyHash: EMPTY_HASH,
-      alike: (from, to) => alikeTexts(olds.get(from.path), texts.get(to.path))
+      alike: (from, to) => areSo(isAlike, olds.get(from.path), texts.get(to.path)),
+      grew: (from, to) => areSo(keepsLines, olds.get(from.path), texts.get(to.path))
     })
     const replaced = this.#replacedBy(renames, displaced)
     this.#forgetOthers([...others, ...replaced.values()])
@@ -216,8 +217,9 @@ function describeGone(row: BaseRow): Gone {
   return { path: row.path, type: 'file', signature: row.signature, hash: row.agreed?.hash }
 }
 
-function alikeTexts(before: string | undefined, after: string | undefined): boolean {
-  return before !== undefined && after !== undefined && isAlike(before, after)
+/** Whether both texts were read, and what is asked of them holds. */
+function areSo(holds: (before: string, after: string) => boolean, before: string | undefined, after: string | undefined): boolean {
+  return before !== undefined && after !== undefined && holds(before, after)
 }
 
 /** Whether what was moved is the file that was there before the one that was to be placed. Nobody ever agreed on it. */

@@ -6,8 +6,8 @@ import type { Signature } from './signature.js'
 const signature = (ino: number, mtime = ino): Signature => ({ ino: BigInt(ino), size: 5n, mtimeNs: BigInt(mtime), ctimeNs: 0n })
 const file = (path: string, ino: number, hash = `hash ${ino}`, mtime = ino): Gone & Fresh => ({ path, type: 'file', signature: signature(ino, mtime), hash })
 const directory = (path: string): Gone & Fresh => ({ path, type: 'directory', signature: undefined, hash: undefined })
-const detect = (gone: Gone[], fresh: Fresh[], alike = false): readonly Rename[] =>
-  detectRenames(gone, fresh, { alike: () => alike, emptyHash: 'hash of nothing' })
+const detect = (gone: Gone[], fresh: Fresh[], alike = false, grew = false): readonly Rename[] =>
+  detectRenames(gone, fresh, { alike: () => alike, grew: () => grew, emptyHash: 'hash of nothing' })
 
 describe('renames', () => {
   it('[REN1] are known by the inode, also where the new content was not read', () => {
@@ -17,6 +17,11 @@ describe('renames', () => {
   it('[REN2] with an edit are known by the inode where the texts are alike; an inode that was handed on is none', () => {
     expect(detect([file('a', 1)], [file('b', 1, 'other', 9)], true)).toHaveLength(1)
     expect(detect([file('a', 1)], [file('b', 1, 'other', 9)], false)).toEqual([])
+  })
+
+  it('[REN8] are known by the inode also where much was added', () => {
+    expect(detect([file('a', 1)], [file('b', 1, 'other', 9)], false, true)).toHaveLength(1)
+    expect(detect([file('a', 1)], [file('b', 2, 'other', 9)], false, true)).toEqual([])
   })
 
   it('[REN3] to another file system are known by the content, the most similar path first', () => {

@@ -28,11 +28,13 @@ export interface Rename {
 }
 
 export interface RenameOptions {
-  /**
-   * Whether two files with one inode but different contents are one file that was renamed and then edited:
-   * some file systems hand the inode of a deleted file to the next new one.
-   */
+  /** Whether one content may have become the other by editing. */
   readonly alike: (gone: Gone, fresh: Fresh) => boolean
+  /**
+   * Whether two files with one inode and different contents, which are not alike, are one file all the same, to which much
+   * was added: some file systems hand the inode of a deleted file to the next new one.
+   */
+  readonly grew: (gone: Gone, fresh: Fresh) => boolean
   /** Hash of the empty file: two empty files are not one because of that. */
   readonly emptyHash: string
 }
@@ -87,7 +89,7 @@ function pairFiles(gone: readonly Gone[], fresh: readonly Fresh[], options: Rena
 
 function sameFile(gone: Gone, fresh: Fresh, options: RenameOptions): boolean {
   if (gone.signature !== undefined && fresh.signature !== undefined && sameContentState(gone.signature, fresh.signature)) return true
-  return (gone.hash !== undefined && gone.hash === fresh.hash) || options.alike(gone, fresh)
+  return (gone.hash !== undefined && gone.hash === fresh.hash) || options.alike(gone, fresh) || options.grew(gone, fresh)
 }
 
 /** Of files with equal content, the one whose path ends most like `path`. */

@@ -30,6 +30,18 @@ export function isAlike(a: string, b: string): boolean {
   return diffCost(diffText(a, b)) * 2 < a.length + b.length
 }
 
+/** Whether whole lines that are half of `before` or more stand in `after` too, however much was added. */
+export function keepsLines(before: string, after: string): boolean {
+  const said = before.split('\n').filter((line) => line.trim() !== '')
+  const there = new Set(after.split('\n'))
+  const kept = said.filter((line) => there.has(line))
+  return kept.length > 0 && units(kept) * 2 >= units(said)
+}
+
+function units(lines: readonly string[]): number {
+  return lines.reduce((sum, { length }) => sum + length, 0)
+}
+
 /** SHA-256 of the text's UTF-8 bytes, base64url. */
 export function hashText(text: string): string {
   return hash('sha256', text, 'base64url')
