@@ -59,7 +59,7 @@ async function packed(entries: readonly Entry[]): Promise<{ kv: KvStore; log: Lo
 
 /** What a log says of entries without giving them. */
 async function placesOf(log: Log, entries: readonly Entry[]): Promise<readonly unknown[]> {
-  const places: unknown[] = [log.digest, log.count, [...log.vector]]
+  const places: unknown[] = [log.digest, log.count, [...log.vector].sort(([one], [other]) => (one < other ? -1 : 1))]
   for (const { hash, header } of entries) places.push([await log.has(hash), await log.link(hash).then((link) => link && [link.author, link.seq, link.prev]), await log.position(hash), await log.at(header.author, header.seq)])
   return places
 }
