@@ -13,7 +13,8 @@ import { AttachedDocument } from './attached-document.js'
 import type { Peers } from './attached-document.js'
 import { LiveDocument } from './live-document.js'
 import type { OpenDocument, OpenDocumentOptions, OpenTextOptions } from './open-document.js'
-import type { Outcome, Replica } from './replica.js'
+import type { Replica } from './replica.js'
+import type { Outcome } from './replica-types.js'
 
 export interface DocumentOpenerInit {
   readonly crypto: Crypto

@@ -17,7 +17,8 @@ import { applyAll, madeMeanwhile, ownContent, shownUnits } from '../doc/y-docume
 import type { AuthoredRange } from './attribution.js'
 import type { DocUpdates } from './document-types.js'
 import { liveChanges } from './live-changes.js'
-import type { LiveSource, Outcome, Replica } from './replica.js'
+import type { Replica } from './replica.js'
+import type { LiveSource, Outcome } from './replica-types.js'
 import { UndoKeeper } from './undo-keeper.js'
 
 /** So much is not kept waiting for more. */

@@ -1,14 +1,11 @@
-import type { Clock } from '../base/clock.js'
-import type { Crypto } from '../base/crypto.js'
 import { CollabError, NotPermittedError, RefusedChangeError } from '../base/errors.js'
-import type { AuthorId, DocId, EntryHash, NodeId, OpId } from '../base/ids.js'
-import type { KvOp, KvStore } from '../base/kv.js'
-import type { WorkspaceKeys } from '../keys/workspace-keys.js'
+import type { AuthorId, DocId, EntryHash, OpId } from '../base/ids.js'
+import type { KvOp } from '../base/kv.js'
 import type { Change } from '../log/change.js'
 import type { UpdatingChange } from '../doc/gate.js'
 import type { UnitRun } from '../doc/y-document.js'
 import type { Entry } from '../log/entry.js'
-import type { Log, PackedRuns, Staged } from '../log/log.js'
+import type { PackedRuns, Staged } from '../log/log.js'
 import { PrunedError } from '../log/pruned-rows.js'
 import type { PrunedRun } from '../log/pruned-rows.js'
 import { attribute } from './attribution.js'
@@ -21,12 +18,13 @@ import { splitContents } from './content-drafts.js'
 import { Drafter } from './drafter.js'
 import { keptTexts } from './kept-texts.js'
 import type { Draft } from './drafter.js'
-import type { DocUpdates, Pace } from './document-types.js'
+import type { DocUpdates } from './document-types.js'
 import { identityRow, newAuthor } from './identity.js'
 import { LeftEntries } from './left-entries.js'
 import type { Recall } from './left-entries.js'
 import type { Identity } from './identity.js'
 import type { PinOf } from './pruning.js'
+import type { LiveSource, Outcome, ReplicaInit } from './replica-types.js'
 import { Sealer } from './sealer.js'
 import { Turns } from './turns.js'
 import type { DocVersion, LocalChange, LocalResult, TextChange, TextState } from './workspace-types.js'
@@ -34,49 +32,8 @@ import type { DocVersion, LocalChange, LocalResult, TextChange, TextState } from
 /** Client ids of this run start at a random number: no other run of this author, not even on a copied store, uses them. */
 const NONCE_BYTES = 6
 
-export interface ReplicaInit {
-  readonly kv: KvStore
-  readonly log: Log
-  readonly crypto: Crypto
-  readonly clock: Clock
-  readonly keys: WorkspaceKeys
-  readonly identity: Identity
-  /** What this author calls itself. */
-  readonly name: string
-  readonly pace?: Pace | undefined
-}
-
 /** Entries that come together in a catch-up: what would be put together now is out of date with the next batch. */
 const BULK_ENTRIES = 64
-
-/** What changed by one receipt or one edit. */
-export interface Outcome {
-  readonly staged: Staged
-  readonly nodes: readonly NodeId[]
-  readonly texts: readonly TextChange[]
-  /** Documents that were changed, those without a file too. */
-  readonly docs: ReadonlySet<DocId>
-  readonly voids: Applied['voids']
-}
-
-/** A Y.Doc that an app writes into: what it has to say is taken in the replica's turn. */
-export interface LiveSource {
-  readonly doc: DocId
-  /** Takes what is not saved yet, under the client id of the author so far. */
-  take(): readonly UpdatingChange[]
-  /** Rows that are to be durable with what was taken. */
-  rows(): readonly KvOp[]
-  /** Another author signs from now on, so another client id is needed. */
-  changeAuthor(author: AuthorId): void
-  /** What it had to say is not to be had by anyone. */
-  refused(error: RefusedChangeError): void
-  /** More of the document may be held. */
-  pull(): Promise<void>
-  /** How many steps of the document it has. */
-  readonly position: number
-  /** What others wrote behind those: on its way to the disk. Nothing may be thrown. */
-  show(news: DocUpdates): void
-}
 
 /**
  * One workspace's entries, tree and documents over one store: everything but the network. Every job runs in its

@@ -14,7 +14,7 @@ import { decodeMessage, encodeMessage, PRUNES, RUNS } from '../sync/message.js'
 import { SyncMachine } from '../sync/sync-machine.js'
 import type { SyncEffect, SyncEvent } from '../sync/sync-types.js'
 import { Holdings } from './holdings.js'
-import type { Outcome } from './replica.js'
+import type { Outcome } from './replica-types.js'
 
 export interface SyncDriverInit {
   readonly crypto: Crypto
