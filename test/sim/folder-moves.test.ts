@@ -204,6 +204,29 @@ describe('a place that has just become free', () => {
   })
 })
 
+describe('a place to which a peer moved a file', () => {
+  it('[SYNC45] holds another file where one was made here, also when the moved one is just being moved here too', async () => {
+    for (let seed = 1; seed <= 12; seed++) {
+      using folders = await twoFolders({ 'd/x.md': LINES, 'd/y.md': 'y\n' }, { world: new SimWorld({ seed, realCrypto: false }), b: { watcher: { delayMs: 400 } } })
+      const { world, a, b, settled } = folders
+      const node = a.peer.live.tree.at('d/x.md')?.node
+      b.diskError = 'EIO'
+      a.user.move('d/x.md', 'w.md')
+      await settled()
+      expect(b.peer.live.tree.at('w.md')?.node).toBe(node)
+      b.user.save('w.md', OTHER)
+      b.user.move('d', 'e')
+      b.diskError = undefined
+      await settled()
+      await world.pass(6_000)
+      await settled()
+      expect(folders.files().map(([, text]) => text).sort(), `seed ${seed}`).toEqual([OTHER, LINES, 'y\n'].sort())
+      const moved = node === undefined ? undefined : a.peer.live.tree.get(node)?.path
+      expect(a.user.read(moved ?? ''), `seed ${seed}`).toBe(LINES)
+    }
+  })
+})
+
 describe('what is moved here and deleted there', () => {
   it('[SYNC42] a directory that is moved keeps what a peer deletes with it at the same time', async () => {
     using folders = await twoFolders({ 'd/x.md': LINES, 'd/in/y.md': OTHER, 'z.md': 'z\n' })

@@ -6,6 +6,7 @@ import type { FolderContext } from './folder-context.js'
 import { ABSENT_MS } from './absence.js'
 import { lookOnce, placementProblem } from './folder-context.js'
 import type { ReadOptions, ReadResult } from './folder-fs.js'
+import { currentBase } from './current-base.js'
 import { isCarried, waitsForDirectory } from './moved-directories.js'
 import { plan } from './plan.js'
 import type { BaseFact, DiskFact, DocumentFact, Step } from './plan.js'
@@ -58,33 +59,6 @@ interface DocumentSide {
   readonly reason?: string
 }
 
-/**
- * The base of what is at `path`, with the node that now stands for it: a node that another absorbed hands its place on,
- * unless the other has one already; a directory that was deleted and made again is the new one.
- */
-export function currentBase(context: FolderContext, path: RelPath): { base: BaseRow | undefined; entry: TreeEntry | undefined } {
-  const { index, workspace } = context
-  const base = index.at(path)
-  const shown = workspace.tree.at(path)
-  if (base === undefined) return shown === undefined ? { base, entry: shown } : newcomer(context, path, shown)
-  const entry = workspace.tree.get(base.node)
-  if (entry?.node === base.node) return { base, entry }
-  const heir = entry ?? (base.type === 'directory' && shown?.type === 'directory' ? shown : undefined)
-  if (heir === undefined || heir.type !== base.type || index.of(heir.node) !== undefined) return { base, entry: undefined }
-  return { base: { ...base, node: heir.node }, entry: heir }
-}
-
-/**
- * What is shown at a path that has no base: unknown here, or a file whose base is elsewhere. Where nothing is left at
- * that other place, the file was moved here, by a run that a crash cut off or by somebody who had the same idea.
- */
-function newcomer(context: FolderContext, path: RelPath, shown: TreeEntry): { base: BaseRow | undefined; entry: TreeEntry | undefined } {
-  const row = context.index.of(shown.node)
-  if (row === undefined) return { base: undefined, entry: shown }
-  const isHere = row.type === shown.type && lookOnce(context, path).kind === row.type && lookOnce(context, row.path).kind === 'absent'
-  return isHere ? { base: { ...row, path }, entry: shown } : { base: undefined, entry: undefined }
-}
-
 /** Peers come and go: until one has the edits that are needed, it is tried again. */
 const PRUNED_RETRY_MS = 5_000
 const PRUNED_REASON = 'Its text needs edits that were left to other peers, and none of them is connected.'
@@ -102,7 +76,9 @@ export async function gather(context: FolderContext, path: RelPath): Promise<Gat
 }
 
 async function look(context: FolderContext, path: RelPath): Promise<Gathered> {
-  const { base, entry } = currentBase(context, path)
+  const current = await currentBase(context, path)
+  if ('retryAfterMs' in current) return { path, retryAfterMs: current.retryAfterMs }
+  const { base, entry } = current
   if (base === undefined && entry !== undefined && waitsForDirectory(context, path)) return { path, retryAfterMs: ABSENT_MS }
   const problem = entry === undefined ? undefined : entryProblem(context, path, base, entry)
   const disk = await diskSide(context, path, base, entry)

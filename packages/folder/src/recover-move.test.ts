@@ -13,8 +13,8 @@ afterEach(() => {
   for (const base of bases.splice(0)) rmSync(base, { recursive: true })
 })
 
-/** Where a process was to move a.md to b.md and ended after it had noted that; what is there when the next one has begun. */
-async function afterCrash(meanwhile: (root: string) => void): Promise<readonly string[]> {
+/** Where a process was to move a.md to b.md and ended after it had noted that; what is there when the next one has begun, all of it with `text`. */
+async function afterCrash(meanwhile: (root: string) => void, text = TEXT): Promise<readonly string[]> {
   const base = mkdtempSync(join(tmpdir(), 'collab-move-'))
   bases.push(base)
   const root = join(base, 'folder')
@@ -31,7 +31,7 @@ async function afterCrash(meanwhile: (root: string) => void): Promise<readonly s
   await second.recover()
   await second.close()
   const names = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md') && !name.startsWith('.collab'))
-  expect(names.map((name) => readFileSync(join(root, name), 'utf8'))).toEqual(names.map(() => TEXT))
+  expect(names.map((name) => readFileSync(join(root, name), 'utf8'))).toEqual(names.map(() => text))
   return names.sort()
 }
 
@@ -46,5 +46,15 @@ describe('a move that was cut off', () => {
       renameSync(join(root, 'b.md'), join(root, 'sub/c.md'))
     }
     expect(await afterCrash(moveOn)).toEqual(['sub/c.md'])
+  })
+
+  it('[DISK65] leaves it once, as it was saved, where a program has made a new file under its old name', async () => {
+    const saved = `${TEXT}and more\n`
+    const save = (root: string): void => {
+      linkSync(join(root, 'a.md'), join(root, 'b.md'))
+      writeFileSync(join(root, 'new'), saved)
+      renameSync(join(root, 'new'), join(root, 'a.md'))
+    }
+    expect(await afterCrash(save, saved)).toEqual(['a.md'])
   })
 })

@@ -40,8 +40,9 @@ export function settleMove(context: DiskContext, id: string, note: TrashNote): b
 }
 
 /**
- * The old name was not taken away yet. Undone where the new name is as it was made; finished where the new name was
- * used by somebody: it was moved on, or saved to by a program that makes a new file of each save.
+ * The old name was not taken away yet. Undone where the new name is as it was made, also where the old one was saved to
+ * by a program that makes a new file of each save; finished where the new name was used by somebody: it was moved on, or
+ * saved to in that way.
  *
  * @returns whether the file was put into the trash, under its note
  */
@@ -51,7 +52,8 @@ function settleUntaken(context: DiskContext, id: string, note: TrashNote): boole
   const to = targetOf(note)
   if (to === undefined) return false
   if (old.kind === 'absent') dropUnused(context, note, to)
-  if (old.kind !== 'file' || old.signature.ino !== note.seen.ino) return false
+  if (old.kind !== 'file') return false
+  if (old.signature.ino !== note.seen.ino) return putUnusedAside(context, id, note, to)
   if (dropSecondName(context, from, to)) return false
   if (note.links === undefined) return false
   // Not by the count alone: a backup outside of the folder may be what has the other name.
@@ -62,6 +64,15 @@ function settleUntaken(context: DiskContext, id: string, note: TrashNote): boole
   }
   if (!sameContentState(old.signature, note.seen) || !isSave(context, to, readAt(context, from))) return false
   putAside(context, id, from)
+  context.trash.finish(id)
+  return true
+}
+
+/** Puts a file under its new name into the trash where a program has saved it under its old one, as a new file. */
+function putUnusedAside(context: DiskContext, id: string, { path, seen }: TrashNote, to: RelPath): boolean {
+  const there = lookAtPath(context.root, to, context.spelling)
+  if (there.kind !== 'file' || !sameContentState(there.signature, seen) || !isSave(context, path as RelPath, readAt(context, to))) return false
+  putAside(context, id, to)
   context.trash.finish(id)
   return true
 }
