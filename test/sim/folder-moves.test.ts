@@ -27,6 +27,27 @@ describe('what takes the place of a file', () => {
     expect(folders.a.peer.live.tree.at('x.md')?.node).toBe(node)
   })
 
+  it('[SYNC39] so it does when the other resembles it letter by letter, and has no line of it', async () => {
+    const like = (number: number): string => ['alpha', 'bravo', 'charlie'].map((name) => `${name} is ${number} here\n`).join('')
+    using folders = await twoFolders({ 'x.md': like(1), 'y.md': like(2) })
+    await apart(folders, (a, b) => {
+      b.user.move('y.md', 'x.md')
+      a.user.append('y.md', 'delta\n')
+    })
+    expect(folders.files()).toEqual([['x.md', `${like(2)}delta\n`]])
+  })
+
+  it('[SYNC39] a backup that is moved back is an edit', async () => {
+    using folders = await twoFolders({ 'x.md': `zero\n${LINES}`, 'x.md.bak': LINES })
+    const node = folders.a.peer.live.tree.at('x.md')?.node
+    await apart(folders, (a, b) => {
+      b.user.move('x.md.bak', 'x.md')
+      a.user.append('x.md', 'four\n')
+    })
+    expect(folders.files()).toEqual([['x.md', `${LINES}four\n`]])
+    expect(folders.a.peer.live.tree.at('x.md')?.node).toBe(node)
+  })
+
   it('[SYNC39] so it does when the news of both places come late and one by one', async () => {
     for (let seed = 1; seed <= 12; seed++) {
       using folders = await twoFolders({ 'x.md': LINES, 'y.md': OTHER }, { world: new SimWorld({ seed, realCrypto: false }), b: { watcher: { delayMs: 400 } } })
@@ -201,6 +222,27 @@ describe('a place that has just become free', () => {
     await settled()
     expect(folders.files().map(([, text]) => text).sort()).toEqual([OTHER, LINES].sort())
     expect(folders.files().find(([path]) => path === 'x.md')?.[1]).toBe(OTHER)
+  })
+})
+
+describe('a file that came back because a peer edited what was deleted here', () => {
+  it('[SYNC34] is moved as any other: its new absence is no old one', async () => {
+    for (let seed = 1; seed <= 12; seed++) {
+      using folders = await twoFolders({ 'x.md': LINES, 'y.md': OTHER }, { world: new SimWorld({ seed, realCrypto: false }), b: { watcher: { delayMs: 400 } } })
+      const { world, a, b, settled } = folders
+      world.unlink()
+      b.user.remove('x.md')
+      a.user.append('x.md', 'four\n')
+      await world.pass(100)
+      world.link()
+      for (let waits = 0; b.user.read('x.md') === undefined && waits < 1_000; waits++) await world.pass(10)
+      b.user.move('x.md', 'w.md')
+      a.user.append('x.md', 'five\n')
+      await settled()
+      await world.pass(6_000)
+      await settled()
+      expect(folders.files(), `seed ${seed}`).toEqual([['w.md', `${LINES}four\nfive\n`], ['y.md', OTHER]])
+    }
   })
 })
 

@@ -4,7 +4,7 @@ import { lookOnce } from './folder-context.js'
 import type { RelPath } from './rel-path.js'
 import { sameContentState } from './signature.js'
 import type { DiskFact } from './signature.js'
-import { decodeText, hashText, isAlike } from './text-content.js'
+import { decodeText, hashText, isAlike, keepsLines } from './text-content.js'
 import { isEditOf } from './unsettled.js'
 
 /** Known files whose place another has taken, moved or made there. They are as gone as those with nothing in their place. */
@@ -40,7 +40,8 @@ export async function findDisplaced(context: FolderContext, due: readonly RelPat
     }
     const owner = moved ?? placed?.owner
     if (owner === undefined) continue
-    if (row?.type === 'file' && !(await isEdit(context, row, placed?.text ?? (await textOf(context, owner))))) {
+    const leaves = moved === undefined ? isAlike : leavesLines
+    if (row?.type === 'file' && !(await isEdit(context, row, placed?.text ?? (await textOf(context, owner)), leaves))) {
       rows.set(path, row)
       taken.set(path, fact)
       left.push(owner.path)
@@ -101,9 +102,14 @@ async function placedOwner(context: FolderContext, row: FileRow, { signature }: 
   return owner?.type === 'file' && owner.node === before?.node ? { owner, text } : undefined
 }
 
-async function isEdit(context: FolderContext, row: FileRow, text: string | undefined): Promise<boolean> {
+async function isEdit(context: FolderContext, row: FileRow, text: string | undefined, leaves = isAlike): Promise<boolean> {
   const before = await textOf(context, row)
-  return before !== undefined && text !== undefined && isAlike(before, text)
+  return before !== undefined && text !== undefined && leaves(before, text)
+}
+
+/** For a known file in the place of another: two files of one kind resemble each other letter by letter. */
+function leavesLines(before: string, after: string): boolean {
+  return isAlike(before, after) && keepsLines(before, after)
 }
 
 async function textOf({ texts }: FolderContext, { doc, agreed }: FileRow): Promise<string | undefined> {

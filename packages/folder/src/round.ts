@@ -168,8 +168,9 @@ export class Round {
   }
 
   async #step(subjects: readonly Subject[]): Promise<void> {
-    const { recorder, ingest, apply, brakes } = this.#parts
+    const { recorder, ingest, apply, brakes, gone } = this.#parts
     for (const subject of subjects) {
+      if (subject.step === 'forget') gone.forget(subject.path)
       this.#noteSkipped(subject)
       this.#countSteps(subject)
     }
