@@ -40,6 +40,11 @@ export class Deletions {
     for (const entry of this.#moved.keys()) yield* this.#deleted.get(entry) ?? []
   }
 
+  /** Nodes that an entry deleted together with `node`. */
+  *deletedWith(node: TreeNode): Generator<TreeNode> {
+    for (const entry of node.deletions?.keys() ?? []) yield* this.#deleted.get(entry) ?? []
+  }
+
   /** What the deletions of `node` that count have seen, where `shown` is the node that it is shown as; undefined when none counts. */
   coverOf(node: TreeNode, shown: TreeNode): Touches | undefined {
     let covered: Touches | undefined

@@ -108,8 +108,25 @@ export class TreeState {
     return changed
   }
 
+  /** Nodes in `directory` that an entry deleted together with it, and that are gone. */
+  deletedWith(directory: TreeNode): readonly TreeNode[] {
+    return [...this.#deletions.deletedWith(directory)].filter((node) => node !== directory && !groupOf(node).alive && this.#isPlacedIn(node, directory))
+  }
+
   get hasChanges(): boolean {
     return this.#changed.size > 0
+  }
+
+  /** By the places that nodes were given: what is gone is at none. */
+  #isPlacedIn(node: TreeNode, directory: TreeNode): boolean {
+    const met = new Set<TreeNode>()
+    for (let at = groupOf(node); !met.has(at); ) {
+      if (at === directory) return true
+      met.add(at)
+      const parent = at.place.shown?.parent
+      at = (parent === undefined ? undefined : this.#nodes.get(parent)) ?? at
+    }
+    return false
   }
 
   /** Content that is not text takes the place of texts; several such operations may, at once. */

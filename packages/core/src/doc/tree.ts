@@ -250,6 +250,16 @@ export class Tree {
     return found !== undefined && groupOf(found).alive
   }
 
+  /**
+   * What is gone because it was deleted with a directory that stayed or came back. A move of the directory would bring it
+   * back too, unless it says again that this is deleted.
+   */
+  deletedWith(directory: NodeId): readonly NodeId[] {
+    this.#refresh()
+    const found = this.#state.find(directory)
+    return found === undefined ? [] : this.#state.deletedWith(found).map(({ id }) => id)
+  }
+
   /** Where a node is, or was when it was last shown, by the nodes' own names; undefined for what was never made. */
   lastPath(node: NodeId): string | undefined {
     this.#refresh()

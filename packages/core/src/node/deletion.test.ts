@@ -41,3 +41,27 @@ describe('a deletion by a replica that says what it held', () => {
     expect([...test.replica.applier.tree.view.entries()]).toEqual([])
   })
 })
+
+describe('a directory that outlived its deletion', () => {
+  it('[TREE20] is moved without what was deleted with it, and what is deleted stays so', async () => {
+    const { test, results, directory } = await started()
+    const [first] = results
+    const edits = [{ at: 0, remove: 0, insert: 'news: ' }]
+    await test.replica.edit([{ type: 'edit', doc: first?.doc as never, base: first?.version as DocVersion, edits, machine: false }])
+    await test.replica.edit([{ type: 'delete', node: directory, seen: seenOf(results, directory) }])
+    await test.replica.edit([{ type: 'move', node: directory, path: 'e' }])
+    expect([...test.replica.applier.tree.view.entries()].map(({ path }) => path)).toEqual(['e', 'e/a.md'])
+    await test.replica.edit([{ type: 'move', node: directory, path: 'f' }])
+    expect([...test.replica.applier.tree.view.entries()].map(({ path }) => path)).toEqual(['f', 'f/a.md'])
+  })
+
+  it('[TREE20] is moved with what is brought back by name', async () => {
+    const { test, results, directory } = await started()
+    await test.replica.edit([{ type: 'delete', node: directory, seen: seenOf(results, directory) }])
+    await test.replica.edit([
+      { type: 'move', node: directory, path: 'e' },
+      { type: 'move', node: results[1]?.node as never, path: 'e/b.md' }
+    ])
+    expect([...test.replica.applier.tree.view.entries()].map(({ path }) => path)).toEqual(['e', 'e/b.md'])
+  })
+})

@@ -6,6 +6,7 @@ import { ROOT_NODE, idBytes } from '../base/ids.js'
 import { authorClient } from '../doc/client-id.js'
 import { directoryId, documentId, fileId } from '../doc/node-id.js'
 import type { TextDocument } from '../doc/text-document.js'
+import type { Tree } from '../doc/tree.js'
 import type { TreeEntry } from '../doc/tree-view.js'
 import type { Change, FileContent, Place, TreeChange } from '../log/change.js'
 import type { Applier } from './applier.js'
@@ -162,7 +163,10 @@ export class Drafter {
     const units: Change[][] = []
     const value = this.#place(path, units)
     const { tree } = this.#applier
-    for (const at of [node, ...tree.shownWith(node)]) {
+    const moved = [node, ...tree.shownWith(node)]
+    const gone = [...new Set(moved.flatMap((at) => tree.deletedWith(at)))]
+    for (let at = 0; at < gone.length; at += DELETED_TOGETHER) units.push(gone.slice(at, at + DELETED_TOGETHER).map((each) => deletion(tree, each)))
+    for (const at of moved) {
       units.push([{ kind: 'tree', node: at, place: { value, replaces: tree.replaces(at, 'place') } }])
     }
     return of(node, units)
@@ -180,7 +184,7 @@ export class Drafter {
         .filter((at) => !kept.has(at))
         .flatMap((at) => (tree.view.get(at)?.type === 'directory' ? [at, ...tree.shownWith(at)] : [at]))
         .toReversed()
-        .map((at) => ({ kind: 'tree', node: at, deleted: { seen: tree.seen(at) } }))
+        .map((at) => deletion(tree, at))
     // Each entry says of the directory too that it goes: who moves it meanwhile keeps all of it.
     const [top, below] = [doomed([node]), doomed(todo.slice(1))]
     const units: TreeChange[][] = []
@@ -227,6 +231,10 @@ export class Drafter {
 
 function blobContent({ blob, size }: BlobRef): FileContent & { kind: 'blob' } {
   return { kind: 'blob', hash: idBytes(blob), size }
+}
+
+function deletion(tree: Tree, node: NodeId): TreeChange {
+  return { kind: 'tree', node, deleted: { seen: tree.seen(node) } }
 }
 
 function of(node: NodeId, units: readonly (readonly Change[])[]): Draft {
