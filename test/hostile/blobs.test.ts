@@ -12,11 +12,14 @@ import { Siege } from '../harness/siege.js'
 
 const SYNC_HELLO = message(0, 1, [], '0'.repeat(64))
 const [HELLO, FOLLOW, , HAVE, WHOLE, GET, , PIECE] = [0, 1, 2, 3, 4, 5, 6, 7] as const
-const FILE_BYTES = 24 * 1024 * 1024
+const FILE_BYTES = 8 * 1024 * 1024
 
 let siege: Siege
 beforeAll(async () => {
   siege = await Siege.lay()
+  // So slow that others are asked too.
+  await siege.friend.stop()
+  await siege.friend.start([siege.target], ['--limit-up', '4M'])
 })
 afterAll(async () => {
   await siege[Symbol.asyncDispose]()
@@ -24,12 +27,16 @@ afterAll(async () => {
 
 type Attack = (stream: RawStream, member: RawPeer) => unknown
 
-/** Says that it has all of what the target fetches, and answers each request with `piece`. */
+/** Says of everything that the target fetches that it has all of it, and answers the first request with `piece`. */
 function offers(piece: (id: Cbor) => Uint8Array): Attack {
   return async (stream, member) => {
-    const followed = await eventually('the target asks for the file', () => member.messages(BLOB).find(([code]) => code === FOLLOW))
-    stream.send(message(WHOLE, followed[1] ?? 0))
-    const get = await eventually('the target asks for a part', () => member.messages(BLOB).find(([code]) => code === GET))
+    let offered = 0
+    const get = await eventually('the target asks for a part', () => {
+      const follows = member.messages(BLOB).filter(([code]) => code === FOLLOW)
+      for (const [, ref] of follows.slice(offered)) stream.send(message(WHOLE, ref ?? 0))
+      offered = follows.length
+      return member.messages(BLOB).find(([code]) => code === GET)
+    })
     stream.send(piece(get[1] ?? 0))
   }
 }
