@@ -1,17 +1,17 @@
 import { encodeLink, joinWorkspace, keysFromWriteKey, nodeCrypto } from '@collab/core'
 import type { Direct, Documents, OpenDocument, joinDocuments } from '@collab/core/browser'
 import type { WebRtcOptions, webRtc } from '@collab/core/browser/webrtc'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bundle } from '../harness/browser/bundle.js'
 import { DIRECT_HERE, inChromium, noChromium, startChromium } from '../harness/browser/chromium.js'
 import { pageWith, servePages } from '../harness/browser/page-server.js'
+import { planFolder } from '../harness/browser/plan-folder.js'
 import { TestArea } from '../harness/cli-process.js'
 import { decodeCbor, encodeCbor } from '../harness/cbor.js'
 import type { Cbor } from '../harness/cbor.js'
 import { eventually } from '../harness/eventually.js'
-import { freePort } from '../harness/folder-peer.js'
 import { MEET, RawPeer, framesOf, message } from '../harness/raw-peer.js'
 
 /** In the page: what an app has, each WebRTC connection that is made, and with which settings. */
@@ -137,24 +137,21 @@ describe.skipIf(noChromium)(`tabs of several profiles, connected directly, ${inC
   it('[WEB40] that met through a peer go on when it is killed, and one that returns gets all', { timeout: 150_000 }, async () => {
     await using area = await Promise.resolve(new TestArea())
     const link = newLink()
-    const path = `${area.folder('notes')}/plan.md`
-    writeFileSync(path, 'the plan\n')
-    const listen = ['--listen', `/ip4/127.0.0.1/tcp/${await freePort()}/ws`]
-    const first = await area.join(link, 'notes', listen)
-    const [address = ''] = ((await first.event('listening'))['addresses'] as readonly string[]).filter((one) => one.includes('/ws/'))
+    const notes = await planFolder(area, link)
+    const { path, address } = notes
     const tabs = await Promise.all([tab(link, address), tab(link, address), tab(link, address)])
     const [ann, bob, cem] = tabs
     const texts = async (): Promise<readonly string[]> => await Promise.all(tabs.map(read))
     await agree('the tabs have the file', texts, ['the plan'])
     await connectedDirectly(tabs)
 
-    first.kill('SIGKILL')
+    notes.process.kill('SIGKILL')
     await eventually('only tabs are left', async () => (await Promise.all(tabs.map(addresses))).flat().every((one) => one.startsWith('/webrtc/')))
     const alone = ['Ann, alone', 'Bob, alone', 'Cem, alone', ...Array.from({ length: 2000 }, (_, n) => `much ${n} ${'.'.repeat(500)}`)]
     await Promise.all([add(ann, 'Ann, alone'), add(bob, 'Bob, alone'), add(cem, alone.slice(2).join('\n'))])
     await agree('the tabs go on', texts, ['the plan', ...alone])
 
-    await area.join(link, 'notes', listen)
+    await notes.join()
     await agree('the folder has it all', async () => [inFolder(path), ...(await texts())], ['the plan', ...alone])
     await Promise.all(tabs.map((tab) => tab.context().close()))
   })

@@ -5,9 +5,9 @@ import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { inChromium, noChromium, startChromium } from '../harness/browser/chromium.js'
 import { EditorPage, serveExample } from '../harness/browser/editor-page.js'
+import { planFolder } from '../harness/browser/plan-folder.js'
 import { TestArea } from '../harness/cli-process.js'
 import { eventually } from '../harness/eventually.js'
-import { freePort } from '../harness/folder-peer.js'
 
 const CODE = '.cm-content'
 const WS = '/ip4/127.0.0.1/tcp/0/ws'
@@ -92,14 +92,11 @@ describe.skipIf(noChromium)(`CodeMirror in tabs, ${inChromium}`, () => {
   it('[WEB22] after a reload the text is there before any peer is, and goes to the one that comes back from a crash', { timeout: 90_000 }, async () => {
     await using area = await Promise.resolve(new TestArea())
     const link = newLink()
-    const path = `${area.folder('notes')}/plan.md`
-    writeFileSync(path, 'the plan\n')
-    const listen = ['--listen', `/ip4/127.0.0.1/tcp/${await freePort()}/ws`]
-    const first = await area.join(link, 'notes', listen)
-    const [address = ''] = ((await first.event('listening'))['addresses'] as readonly string[]).filter((one) => one.includes('/ws/'))
+    const notes = await planFolder(area, link)
+    const { path, address } = notes
     const ann = await tab(link, address, 'Ann')
     await agree(() => readFileSync(path, 'utf8'), [ann], ['the plan'])
-    first.kill('SIGKILL')
+    notes.process.kill('SIGKILL')
     await ann.until('alone', 'connecting, saved')
     await ann.type('before the reload\n')
     await ann.until('saved', 'connecting, saved')
@@ -108,7 +105,7 @@ describe.skipIf(noChromium)(`CodeMirror in tabs, ${inChromium}`, () => {
     await ann.until('alone', 'connecting, saved')
     await ann.type('after the reload\n')
     appendFileSync(path, 'in the folder\n')
-    await area.join(link, 'notes', listen)
+    await notes.join()
     await agree(() => readFileSync(path, 'utf8'), [ann], ['the plan', 'before the reload', 'after the reload', 'in the folder'])
     await ann.page.context().close()
   })

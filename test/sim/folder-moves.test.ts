@@ -27,7 +27,7 @@ describe('what takes the place of a file', () => {
     expect(folders.a.peer.live.tree.at('x.md')?.node).toBe(node)
   })
 
-  it('[SYNC39] so it does when the other resembles it letter by letter, and has no line of it', async () => {
+  it('[SYNC39] it keeps both when the other resembles it letter by letter, and has no line of it', async () => {
     const like = (number: number): string => ['alpha', 'bravo', 'charlie'].map((name) => `${name} is ${number} here\n`).join('')
     using folders = await twoFolders({ 'x.md': like(1), 'y.md': like(2) })
     await apart(folders, (a, b) => {
@@ -48,7 +48,7 @@ describe('what takes the place of a file', () => {
     expect(folders.a.peer.live.tree.at('x.md')?.node).toBe(node)
   })
 
-  it('[SYNC39] so it does when the news of both places come late and one by one', async () => {
+  it('[SYNC39] it keeps its history when the news of both places come late and one by one, too', async () => {
     for (let seed = 1; seed <= 12; seed++) {
       using folders = await twoFolders({ 'x.md': LINES, 'y.md': OTHER }, { world: new SimWorld({ seed, realCrypto: false }), b: { watcher: { delayMs: 400 } } })
       const node = folders.b.peer.live.tree.at('y.md')?.node
