@@ -60,6 +60,16 @@ export function lowerMergeClient(client: number): number {
   return client >= MERGE_START + MERGE_BAND && client < SEED_START ? client - MERGE_BAND : client
 }
 
+/** Translations after which a merge is in the lowest band, and stays there. */
+export const DEEPEST_MERGE = MERGE_BANDS - 1
+
+/** The merge that `client` is of, by the id that it has where it was made, and the translations since; undefined for any other client. */
+export function mergeOf(client: number): { readonly merge: number; readonly depth: number } | undefined {
+  if (client < MERGE_START || client >= SEED_START) return undefined
+  const depth = DEEPEST_MERGE - Math.floor((client - MERGE_START) / MERGE_BAND)
+  return { merge: client + depth * MERGE_BAND, depth }
+}
+
 /** Fields have fixed lengths except the last, so that no two lists of fields have one encoding. */
 function hash(crypto: Crypto, domain: string, ...fields: readonly Uint8Array[]): Uint8Array {
   return crypto.sha256(utf8(domain), Uint8Array.of(0), ...fields)

@@ -1,6 +1,6 @@
 import type { Crypto } from '../base/crypto.js'
 import type { DocId } from '../base/ids.js'
-import { mergeClient, seedClient } from './client-id.js'
+import { mergeClient, mergeOf, seedClient } from './client-id.js'
 import type { SeedLookup, Translations } from './translations.js'
 import { decodeUpdate, encodeUpdate, type Struct, type UnitId, type UnitRange } from './update-codec.js'
 
@@ -10,7 +10,7 @@ export type Way = readonly [DocId, ...DocId[]]
 export interface SharedUnitsInit {
   readonly crypto: Crypto
   readonly doc: DocId
-  /** All ways by which documents came into `doc`, each once, in the order in which their merges are applied. */
+  /** For each absorption one way by which it came into `doc`, in the order in which their merges are applied: an outer one first. */
   readonly ways: readonly Way[]
   readonly seeds: SeedLookup
   readonly translations: Translations
@@ -39,16 +39,21 @@ export class SharedUnits {
   readonly #aliases = new Map<number, Alias[]>()
   /** Of the document's first text and of each merge: the unit with the lowest rank stays. */
   readonly #ranks = new Map<number, number>()
+  /** A merge, by the client it was made with -> the client that it is applied with. */
+  readonly #merges = new Map<number, number>()
   readonly #init: SharedUnitsInit
 
   constructor(init: SharedUnitsInit) {
     this.#init = init
     const { crypto, doc, ways, seeds } = init
-    this.#rank({ client: seedClient(crypto, doc, seeds(doc)), from: 0, length: 1 })
+    this.#rank(seedClient(crypto, doc, seeds(doc)))
     for (const [loser, ...via] of ways) {
       const winner = via[0] ?? doc
       const client = mergeClient(crypto, winner, loser, seeds(winner), seeds(loser))
-      for (const unit of init.translations.units(doc, via, { client, from: 0, length: 1 })) this.#rank(unit)
+      for (const unit of init.translations.units(doc, via, { client, from: 0, length: 1 })) {
+        this.#merges.set(client, unit.client)
+        this.#rank(unit.client)
+      }
     }
     const first = new Map<DocId, Way>()
     for (const way of ways) {
@@ -67,7 +72,7 @@ export class SharedUnits {
     })
   }
 
-  #rank({ client }: UnitRange): void {
+  #rank(client: number): void {
     if (!this.#ranks.has(client)) this.#ranks.set(client, this.#ranks.size)
   }
 
@@ -106,12 +111,19 @@ export class SharedUnits {
   }
 
   /** The units that those from `clock` on stand for, as many of them as are in one piece. */
-  #find(client: number, clock: number, length: number): UnitRange {
+  #find(named: number, clock: number, length: number): UnitRange {
+    const client = this.#applied(named)
     const aliases = this.#aliases.get(client) ?? []
     const next = aliases[firstBehind(aliases, clock)]
     if (next === undefined) return { client, from: clock, length }
     if (next.from > clock) return { client, from: clock, length: Math.min(length, next.from - clock) }
     return this.#find(next.client, next.at + clock - next.from, Math.min(length, next.to - clock))
+  }
+
+  /** The client of what is applied in place of that of `client`: a merge is applied once, whatever it came through. */
+  #applied(client: number): number {
+    const place = mergeOf(client)
+    return place === undefined ? client : (this.#merges.get(place.merge) ?? client)
   }
 
   #unit(unit: UnitId): UnitId {
@@ -129,19 +141,21 @@ export class SharedUnits {
     return parts
   }
 
-  /** Left-out units keep their place, as deleted ones do: something may stand beside them. */
+  /** Left-out units have no place, so that nobody writes beside them: what was written there names those that stay. */
   #struct(struct: Struct): readonly Struct[] {
     const { client, clock, length, text, origin, rightOrigin } = struct
     const place = { ...(origin && { origin: this.#unit(origin) }), ...(rightOrigin && { rightOrigin: this.#unit(rightOrigin) }) }
     if (text === undefined || !this.#aliases.has(client)) return [{ ...struct, ...place }]
     const parts: Struct[] = []
     let start = clock
+    let beside = place
     for (const { client: at, from, length: units } of this.#rangesOf({ client, from: clock, length })) {
       const isKept = at === client && from === start
-      const beside = parts.length === 0 ? place : { ...place, origin: { client, clock: start - 1 } }
-      const common = { client, clock: start, length: units, ...beside }
-      parts.push(isKept ? { ...common, kind: 'string', text: text.slice(start - clock, start - clock + units) } : { ...common, kind: 'deleted' })
+      const common = { client, clock: start, length: units }
+      if (isKept) parts.push({ ...common, ...beside, kind: 'string', text: text.slice(start - clock, start - clock + units) })
+      else parts.push({ ...common, kind: 'gc' })
       start += units
+      if (isKept) beside = { ...place, origin: { client, clock: start - 1 } }
     }
     return parts
   }

@@ -1,4 +1,5 @@
 import type { AuthorId, EntryHash } from '../base/ids.js'
+import { mergeOf } from '../doc/client-id.js'
 import type { UnitRun } from '../doc/y-document.js'
 import type { StepRow } from './step-row.js'
 
@@ -42,7 +43,7 @@ export function attribute(shown: readonly UnitRun[], { steps, self, nameOf }: At
   }
   for (const { client, clock, length } of shown) {
     for (let from = clock; from < clock + length; ) {
-      const piece = pieceAt(pieces.get(client) ?? [], from)
+      const piece = pieceAt(pieces.get(asMade(client)) ?? [], from)
       const end = Math.min(clock + length, piece === undefined ? clock + length : piece.to)
       add(end - from, piece?.step)
       from = end
@@ -56,13 +57,19 @@ function piecesOf(steps: readonly StepRow[]): ReadonlyMap<number, readonly Piece
   const pieces = new Map<number, Piece[]>()
   for (const step of steps) {
     for (const { client, from, to } of step.ranges) {
-      const list = pieces.get(client) ?? []
+      const made = asMade(client)
+      const list = pieces.get(made) ?? []
       const start = Math.max(from, list.at(-1)?.to ?? 0)
       if (start < to) list.push({ from: start, to, step })
-      pieces.set(client, list)
+      pieces.set(made, list)
     }
   }
   return pieces
+}
+
+/** The client under which units were first written. */
+function asMade(client: number): number {
+  return mergeOf(client)?.merge ?? client
 }
 
 function pieceAt(pieces: readonly Piece[], clock: number): Piece | undefined {

@@ -4,7 +4,7 @@ import { compareBytes, concat } from '../base/bytes.js'
 import { encodeCbor } from '../base/cbor.js'
 import { idBytes, parseDocId, parseEntryHash, parseNodeId, parseOpId, ROOT_NODE } from '../base/ids.js'
 import type { EntryHash } from '../base/ids.js'
-import { authorClient, seedClient } from '../doc/client-id.js'
+import { authorClient, lowerMergeClient, mergeClient, seedClient } from '../doc/client-id.js'
 import { TextDocument } from '../doc/text-document.js'
 import { encodeUpdate } from '../doc/update-codec.js'
 import type { Struct } from '../doc/update-codec.js'
@@ -47,6 +47,27 @@ const place = (parent = ROOT_NODE, name = 'x') => ({ value: { parent, name }, re
 const tree = (parts: Partial<TreeChange>): TreeChange => ({ kind: 'tree', node: NODE, ...parts })
 /** [code, target, payload] as the body has it, whatever it says. */
 const raw = (...parts: readonly (readonly [number, Uint8Array, Uint8Array])[]): Uint8Array => encodeCbor(parts)
+
+interface TextFile extends NewFile {
+  readonly text: string
+}
+
+/** Of two files that share lines the first absorbs the second, and in the first something is put behind a unit that is not there. */
+function absorbed(what: string, clientOf: (winner: TextFile, loser: TextFile) => number): Fault {
+  return {
+    what,
+    voids: 1,
+    sign: (evil) => {
+      const hash = (text: string): Uint8Array => crypto.sha256(new TextEncoder().encode(text))
+      const texts = ['one\ntwo\nx\n', 'one\ntwo\ny\n'].sort((a, b) => compareBytes(hash(a), hash(b)))
+      const [winner, loser] = texts.map((text) => ({ ...newFile('m.md', text), text })) as [TextFile, TextFile]
+      evil.sign([...winner.changes, ...loser.changes])
+      evil.sign([{ kind: 'absorb', winner: winner.node, loser: loser.node }])
+      const struct: Struct = { client: authorClient(crypto, evil.id, winner.doc, 0), clock: 0, kind: 'string', length: 2, text: 'no', origin: { client: clientOf(winner, loser), clock: 1 } }
+      evil.sign([{ kind: 'update', doc: winner.doc, nonce: 0, update: encodeUpdate({ structs: [struct], deletes: [] }) }])
+    }
+  }
+}
 
 const FAULTS: readonly Fault[] = [
   change('an update that is no update', () => ({ kind: 'update', doc: FILE.doc, nonce: 0, update: new Uint8Array([1, 2, 3, 255, 255]) })),
@@ -120,6 +141,10 @@ const FAULTS: readonly Fault[] = [
       evil.sign([{ kind: 'absorb', winner: second.node, loser: first.node }])
     }
   },
+  absorbed('text put behind the first text of an absorbed file, of which only the merge is there', (_, loser) => seedClient(crypto, loser.doc, loser.text)),
+  absorbed('text put behind a merge as it is in a document one further out', (winner, loser) =>
+    lowerMergeClient(mergeClient(crypto, winner.doc, loser.doc, winner.text, loser.text))
+  ),
   {
     what: 'a file created twice with another text and document',
     voids: 1,

@@ -1,11 +1,11 @@
 import type { AuthorId, DocId } from '../base/ids.js'
-import { lowerMergeClient } from '../doc/client-id.js'
 import type { UpdatingChange } from '../doc/gate.js'
 import type { DocStep } from '../doc/text-document.js'
 import type { Change, SeedChange } from '../log/change.js'
 import type { Provenance } from './document-types.js'
 import { newestSeq } from './past.js'
-import type { StepIndex } from './step-index.js'
+import { Absorptions } from './absorptions.js'
+import type { HeldSteps, StepIndex } from './step-index.js'
 import type { ClientRange, StepRow } from './step-row.js'
 
 export function isDocumentChange(change: Change): change is SeedChange | UpdatingChange {
@@ -13,18 +13,17 @@ export function isDocumentChange(change: Change): change is SeedChange | Updatin
 }
 
 export function stepOf(from: Provenance, ranges: readonly ClientRange[]): StepRow {
-  return { entry: from.entry, index: from.index, author: from.author, seq: from.seq, weight: from.weight, via: [], loser: undefined, isSeed: false, ranges }
+  return { entry: from.entry, index: from.index, author: from.author, seq: from.seq, weight: from.weight, origin: undefined, loser: undefined, isSeed: false, ranges }
 }
 
 /** As a step is stored: the range of a first text follows from the text. */
 export function withoutSeedRanges(step: StepRow): StepRow {
-  return step.isSeed && step.via.length === 0 ? { ...step, ranges: [] } : step
+  return step.isSeed && step.origin === undefined ? { ...step, ranges: [] } : step
 }
 
 /** A step of `loser` as the document that absorbed it has it. */
 export function within(step: StepRow, loser: DocId): StepRow {
-  const ranges = step.ranges.map((range) => ({ ...range, client: lowerMergeClient(range.client) }))
-  return { ...step, via: [...step.via, loser], ranges }
+  return step.origin === undefined ? { ...step, origin: loser, ranges: step.isSeed ? [] : step.ranges } : step
 }
 
 /** Whether structs of `step` stand under ids that another step already used; derived ids may repeat: they hash what they carry. */
@@ -36,7 +35,7 @@ export function overlaps(steps: StepIndex, step: StepRow, change: DocStep['chang
  * Which of a document's steps the causal past of a change holds, and the change's own entry so far. What came
  * from an absorbed document is there once its absorption is.
  */
-export async function stepsInPast(steps: StepIndex, from: Provenance, isForked: (author: AuthorId) => boolean): Promise<(step: StepRow) => boolean> {
+export async function stepsInPast(doc: DocId, steps: StepIndex, from: Provenance, isForked: (author: AuthorId) => boolean): Promise<HeldSteps> {
   const unseen = new Set<StepRow>()
   for (const [author, own] of steps.byAuthor) {
     if (!isForked(author)) continue
@@ -44,7 +43,6 @@ export async function stepsInPast(steps: StepIndex, from: Provenance, isForked: 
   }
   const holds = (step: StepRow): boolean =>
     step.entry === from.entry || (step.seq <= newestSeq(from.past, step.author) && !unseen.has(step))
-  const absorbed = new Set<string>()
-  for (const step of steps.absorbing) if (holds(step)) absorbed.add([step.loser, ...step.via].join())
-  return (step) => holds(step) && step.via.every((_, at) => absorbed.has(step.via.slice(at).join()))
+  const absorptions = new Absorptions(doc, steps.absorbing.filter(holds))
+  return { includes: (step) => holds(step) && absorptions.has(step.origin), absorptions }
 }

@@ -16,7 +16,8 @@ import { DEFAULT_PACE } from './document-types.js'
 import type { DocUpdates, Pace, Provenance } from './document-types.js'
 import { decodeDocRow, encodeDocRow, EMPTY_DOC } from './step-row.js'
 import type { ClientRange, DocRow, StepRow } from './step-row.js'
-import { isAnotherWay, replayOf } from './replay.js'
+import { replayOf } from './replay.js'
+import type { Replay } from './replay.js'
 import { StepBodies } from './step-bodies.js'
 import { packSteps, putStep, readSteps } from './step-pages.js'
 import { Snapshots } from './snapshots.js'
@@ -105,8 +106,8 @@ export class Documents {
       return undefined
     }
     const open = await this.#load(batch, change.doc)
-    const isInPast = await stepsInPast(open.steps, from, this.#isForked)
-    const verdict = checkUpdate(this.#crypto, change.doc, from.author, change, { clockOf: (client) => open.steps.clockOf(client, isInPast) })
+    const past = await stepsInPast(change.doc, open.steps, from, this.#isForked)
+    const verdict = checkUpdate(this.#crypto, change.doc, from.author, change, { clockOf: (client) => open.steps.clockOf(client, past) })
     if (!verdict.ok) return verdict.reason
     await this.#append(batch, change.doc, stepOf(from, verdict.ranges), change)
     return undefined
@@ -117,7 +118,7 @@ export class Documents {
     const made: ClientRange[] = []
     for (const change of changes) {
       const { steps } = await this.#load(batch, change.doc)
-      const past = { clockOf: (client: number) => Math.max(steps.clockOf(client, () => true), ...made.filter((range) => range.client === client).map(({ to }) => to)) }
+      const past = { clockOf: (client: number) => Math.max(steps.clockOf(client, steps.whole), ...made.filter((range) => range.client === client).map(({ to }) => to)) }
       const verdict = checkUpdate(this.#crypto, change.doc, author, change, past)
       if (!verdict.ok) return verdict.reason
       made.push(...verdict.ranges)
@@ -132,9 +133,9 @@ export class Documents {
     if (from >= count) return { count, contested, into, updates: [] }
     const open = await this.#load(batch, doc)
     const translations = new Translations(this.#crypto, seedsOf(open))
-    const { steps, shared } = contested ? replayOf(this.#crypto, doc, open.steps.all, seedsOf(open)) : { steps: open.steps.all.slice(from), shared: undefined }
+    const { steps, absorptions, shared } = this.#replay(open, doc, open.steps.all, from)
     const updates: Uint8Array[] = []
-    for (const step of await this.#bodies.steps(steps)) {
+    for (const step of await this.#bodies.steps(steps, absorptions)) {
       const update = stepUpdate(this.#crypto, doc, step, seedsOf(open), translations)
       if (update !== undefined) updates.push(shared?.rewrite(update) ?? update)
     }
@@ -160,14 +161,14 @@ export class Documents {
   /** From now on `loser` lives on inside `winner`: what it has now, and what comes. */
   async absorb(batch: Batch, from: Provenance, winner: DocId, loser: DocId): Promise<void> {
     const open = await this.#load(batch, winner)
-    await this.#loadSeed(batch, open, loser)
+    await this.#loadSeeds(batch, open, [{ ...stepOf(from, []), loser }])
     const merge = stepUpdate(this.#crypto, winner, { author: from.author, via: [], change: { kind: 'absorbed', loser } }, seedsOf(open))
     const ranges = merge === undefined ? [] : updateRanges(merge)
     await this.#append(batch, winner, { ...stepOf(from, ranges), loser }, undefined)
     const inner = await this.#load(batch, loser)
     if (inner.row.into.includes(winner)) return
     this.#setRow(batch, loser, inner, { ...inner.row, into: [...inner.row.into, winner] })
-    for (const step of inner.steps.all) await this.#append(batch, winner, within(step, loser), undefined)
+    for (const step of inner.steps.all) await this.#appendAbsorbed(batch, winner, within(step, loser))
   }
 
   /** Closes all documents, and forgets what was done to them and not logged. Call while nothing was applied. */
@@ -271,7 +272,7 @@ export class Documents {
 
   async #append(batch: Batch, doc: DocId, step: StepRow, change: DocStep['change'] | undefined): Promise<void> {
     const row = await this.row(batch, doc)
-    const isSeed = change?.kind === 'seed' && step.via.length === 0
+    const isSeed = change?.kind === 'seed' && step.origin === undefined
     const open = this.#open.get(doc) ?? (isSeed && row.seedOnly ? undefined : await this.#load(batch, doc))
     const contested = row.contested || (open !== undefined && !isSeed && isContesting(open.steps, step, change))
     const next: DocRow = {
@@ -286,7 +287,13 @@ export class Documents {
     if (open === undefined) this.#putRow(batch, doc, next)
     else await this.#extend(batch, doc, open, next, step)
     this.#grown.add(doc)
-    for (const outer of next.into) await this.#append(batch, outer, within(step, doc), undefined)
+    for (const outer of next.into) await this.#appendAbsorbed(batch, outer, within(step, doc))
+  }
+
+  /** What comes by several ways is kept once. */
+  async #appendAbsorbed(batch: Batch, doc: DocId, step: StepRow): Promise<void> {
+    const { steps } = await this.#load(batch, doc)
+    if (!steps.hasAbsorbed(step)) await this.#append(batch, doc, step, undefined)
   }
 
   async #extend(batch: Batch, doc: DocId, open: OpenDoc, next: DocRow, step: StepRow): Promise<void> {
@@ -294,14 +301,14 @@ export class Documents {
     for (const full of this.#withSeedRanges(doc, [step], open.seeds.get(doc) ?? '')) open.steps.add(full)
     this.#setRow(batch, doc, open, next)
     this.#pack(batch, doc, open, next.count)
-    for (const inner of [...step.via, step.loser]) if (inner !== undefined) await this.#loadSeed(batch, open, inner)
+    await this.#loadSeeds(batch, open, [step])
     if (next.contested) {
       this.#snapshots.drop(batch, doc)
       if (open.sum > 0) dropSum(batch, doc)
       open.snapshot = 0
       open.sum = 0
       open.document = undefined
-    } else if (open.document !== undefined) open.document = await this.#bodies.applied(open.document, step)
+    } else if (open.document !== undefined) open.document = await this.#bodies.applied(open.document, step, open.steps.absorptions)
   }
 
   /** A page for the newest steps, as soon as they fill one; the document's first step stays in its row. */
@@ -323,7 +330,7 @@ export class Documents {
   /** Most documents are never opened, so the range of a first text is made only here. */
   #withSeedRanges(doc: DocId, steps: readonly StepRow[], seed: string): StepRow[] {
     const ranges = this.#seedRanges(doc, seed)
-    return steps.map((step) => (step.isSeed && step.via.length === 0 ? { ...step, ranges } : step))
+    return steps.map((step) => (step.isSeed && step.origin === undefined ? { ...step, ranges } : step))
   }
 
   #putRow(batch: Batch, doc: DocId, row: DocRow): void {
@@ -341,16 +348,17 @@ export class Documents {
     const row = await this.row(batch, doc)
     const seed = await this.#seedText(row)
     const steps = this.#withSeedRanges(doc, await readSteps(batch, doc, row), seed)
-    const open: OpenDoc = { row, steps: new StepIndex(steps), seeds: new Map([[doc, seed]]), document: undefined, snapshot: 0, sum: 0 }
+    const open: OpenDoc = { row, steps: new StepIndex(doc, steps), seeds: new Map([[doc, seed]]), document: undefined, snapshot: 0, sum: 0 }
     open.snapshot = row.contested ? 0 : ((await this.#snapshots.read(batch, doc, steps))?.count ?? 0)
     open.sum = row.contested || this.#pruned.isEmpty ? 0 : ((await readSum(batch, doc, steps))?.count ?? 0)
-    for (const step of steps) for (const inner of [...step.via, step.loser]) if (inner !== undefined) await this.#loadSeed(batch, open, inner)
+    await this.#loadSeeds(batch, open, open.steps.absorbing)
     this.#open.set(doc, open)
     return open
   }
 
-  async #loadSeed(batch: Batch, open: OpenDoc, doc: DocId): Promise<void> {
-    if (!open.seeds.has(doc)) open.seeds.set(doc, await this.#seedText(await this.row(batch, doc)))
+  /** The first texts of what `steps` absorb. */
+  async #loadSeeds(batch: Batch, { seeds }: OpenDoc, steps: readonly StepRow[]): Promise<void> {
+    for (const { loser } of steps) if (loser !== undefined && !seeds.has(loser)) seeds.set(loser, await this.#seedText(await this.row(batch, loser)))
   }
 
   async #seedText(row: DocRow): Promise<string> {
@@ -379,20 +387,26 @@ export class Documents {
     return document
   }
 
+  /** How `steps` are applied, of which the first ones are, unless everything must be built anew. */
+  #replay({ row, steps: { absorptions }, seeds }: OpenDoc, doc: DocId, steps: readonly StepRow[], applied: number): Replay {
+    if (!row.contested) return { steps: steps.slice(applied), absorptions, shared: undefined }
+    return replayOf(this.#crypto, doc, steps, (inner) => seeds.get(inner) ?? '')
+  }
+
   /** The sum of `steps`, of which `snapshot` holds the first ones. */
   async #build(open: OpenDoc, doc: DocId, steps: readonly StepRow[], snapshot?: Snapshot): Promise<TextDocument> {
     const seeds = seedsOf(open)
-    const { steps: ordered, shared } = open.row.contested ? replayOf(this.#crypto, doc, steps, seeds) : { steps: steps.slice(snapshot?.count ?? 0), shared: undefined }
+    const { steps: ordered, absorptions, shared } = this.#replay(open, doc, steps, snapshot?.count ?? 0)
     const init = { crypto: this.#crypto, doc, seeds, shared }
     const document = snapshot === undefined ? new TextDocument(init) : TextDocument.load(init, snapshot.update)
-    document.apply(await this.#bodies.steps(ordered))
+    document.apply(await this.#bodies.steps(ordered, absorptions))
     return document
   }
 }
 
 /** Whether the document cannot be built as its steps come any more. */
 function isContesting(steps: StepIndex, step: StepRow, change: DocStep['change'] | undefined): boolean {
-  return step.loser === undefined ? overlaps(steps, step, change) : isAnotherWay(steps.absorbing, step)
+  return step.loser === undefined ? overlaps(steps, step, change) : steps.absorptions.isAnotherWay(step)
 }
 
 function seedsOf(open: OpenDoc): (doc: DocId) => string {

@@ -5,6 +5,7 @@ import type { KvStore } from '../base/kv.js'
 import { Tree } from '../doc/tree.js'
 import type { TreeOp } from '../doc/tree-state.js'
 import type { Log } from '../log/log.js'
+import { Absorptions } from './absorptions.js'
 import type { Applier } from './applier.js'
 import type { Batch } from './batch.js'
 import { cutAt } from './cut.js'
@@ -79,7 +80,7 @@ async function touchDeleted(tree: Tree, ops: readonly TreeOp[], cut: Cut, applie
     const content = tree.lastContent(change.node)
     if (content?.kind !== 'text') continue
     for (const step of await applier.documents.steps(batch, content.doc)) {
-      if (!step.isSeed && step.via.length === 0 && (await cut.includes(step))) tree.touch(content.doc, step.author, step.seq)
+      if (!step.isSeed && step.origin === undefined && (await cut.includes(step))) tree.touch(content.doc, step.author, step.seq)
     }
   }
 }
@@ -87,21 +88,14 @@ async function touchDeleted(tree: Tree, ops: readonly TreeOp[], cut: Cut, applie
 async function versionIn(cut: Cut, { documents }: Applier, batch: Batch, doc: DocId): Promise<DocVersion> {
   const row = await documents.row(batch, doc)
   if (row.seedOnly) return { upTo: row.count, plus: [] }
-  const positions: number[] = []
-  const absorbed = new Set<string>()
-  for (const [at, step] of (await documents.steps(batch, doc)).entries()) {
-    if (!(await cut.includes(step)) || !isReached(step, absorbed)) continue
-    positions.push(at)
-    if (step.loser !== undefined) absorbed.add([step.loser, ...step.via].join())
-  }
+  const held: (readonly [number, StepRow])[] = []
+  for (const [at, step] of (await documents.steps(batch, doc)).entries()) if (await cut.includes(step)) held.push([at, step])
+  const absorptions = new Absorptions(doc, held.map(([, step]) => step))
+  // What came from an absorbed document is there once its absorption is.
+  const positions = held.flatMap(([at, { origin }]) => (absorptions.has(origin) ? [at] : []))
   const gap = positions.findIndex((position, at) => position !== at)
   const upTo = gap < 0 ? positions.length : gap
   return { upTo, plus: positions.slice(upTo) }
-}
-
-/** What came from an absorbed document is there once its absorption is. */
-function isReached({ via }: StepRow, absorbed: ReadonlySet<string>): boolean {
-  return via.every((_, at) => absorbed.has(via.slice(at).join()))
 }
 
 function causeOf({ id, author, seq }: TreeOp) {

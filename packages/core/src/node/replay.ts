@@ -1,23 +1,18 @@
 import type { Crypto } from '../base/crypto.js'
 import type { DocId } from '../base/ids.js'
 import { SharedUnits } from '../doc/shared-units.js'
-import type { Way } from '../doc/shared-units.js'
 import { Translations } from '../doc/translations.js'
 import type { SeedLookup } from '../doc/translations.js'
-import { compareText } from '../doc/tree-node.js'
+import { Absorptions } from './absorptions.js'
 import { canonicalOrder } from './step-row.js'
 import type { StepRow } from './step-row.js'
 
 /** How a contested document is built anew, the same on every peer. */
 export interface Replay {
   readonly steps: readonly StepRow[]
+  readonly absorptions: Absorptions
   /** Documents came in by several ways. */
   readonly shared: SharedUnits | undefined
-}
-
-/** Whether `step` brings a document that others of `absorbing` brought by another way. */
-export function isAnotherWay(absorbing: readonly StepRow[], step: StepRow): boolean {
-  return step.loser !== undefined && absorbing.some((other) => other.loser === step.loser && wayKey(other) !== wayKey(step))
 }
 
 /**
@@ -26,21 +21,17 @@ export function isAnotherWay(absorbing: readonly StepRow[], step: StepRow): bool
  */
 export function replayOf(crypto: Crypto, doc: DocId, steps: readonly StepRow[], seeds: SeedLookup): Replay {
   const ordered = [...steps].sort(canonicalOrder)
-  const absorbing = ordered.filter(({ loser }) => loser !== undefined)
-  if (!absorbing.some((step) => isAnotherWay(absorbing, step))) return { steps: ordered, shared: undefined }
-  const merges = absorbing.sort((a, b) => a.via.length - b.via.length || compareText(wayKey(a), wayKey(b)))
-  const isSeed = (step: StepRow): boolean => step.isSeed && step.via.length === 0
+  const absorptions = new Absorptions(doc, ordered)
+  if (!absorptions.areSeveral) return { steps: ordered, absorptions, shared: undefined }
+  const { ways } = absorptions
+  const absorbing = new Map(ordered.map((step) => [keyOf(step.loser, step.origin ?? doc), step]))
+  const merges = ways.flatMap(([loser, winner = doc]) => absorbing.get(keyOf(loser, winner)) ?? [])
+  const isSeed = (step: StepRow): boolean => step.isSeed && step.origin === undefined
   const others = ordered.filter((step) => step.loser === undefined && !isSeed(step))
-  const ways = new Map(merges.map((step) => [wayKey(step), wayOf(step)]))
-  const translations = new Translations(crypto, seeds)
-  return { steps: [...ordered.filter(isSeed), ...merges, ...others], shared: new SharedUnits({ crypto, doc, ways: [...ways.values()], seeds, translations }) }
+  const shared = new SharedUnits({ crypto, doc, ways, seeds, translations: new Translations(crypto, seeds) })
+  return { steps: [...ordered.filter(isSeed), ...merges, ...others], absorptions, shared }
 }
 
-function wayOf({ loser, via }: StepRow): Way {
-  if (loser === undefined) throw new RangeError('a step that absorbs nothing')
-  return [loser, ...via]
-}
-
-function wayKey({ loser, via }: StepRow): string {
-  return [loser, ...via].join()
+function keyOf(loser: DocId | undefined, winner: DocId): string {
+  return `${loser} ${winner}`
 }

@@ -1,9 +1,11 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
+import { decodeCbor, encodeCbor } from '../base/cbor.js'
+import type { Cbor } from '../base/cbor.js'
 import { systemClock } from '../base/clock.js'
 import type { DocId } from '../base/ids.js'
-import { parseAuthorId, parseDocId, parseEntryHash } from '../base/ids.js'
+import { idBytes, parseAuthorId, parseDocId, parseEntryHash } from '../base/ids.js'
 import { appDocumentId } from '../doc/node-id.js'
 import { anyEdit, makeEdit, stateOf } from '../doc/test-any-doc.js'
 import type { AnyEdit } from '../doc/test-any-doc.js'
@@ -11,6 +13,7 @@ import type { Entry } from '../log/entry.js'
 import type { DocUpdates, Pace } from './document-types.js'
 import { LiveDocument } from './live-document.js'
 import { decodePage, encodePage } from './step-pages.js'
+import { decodeStep, encodeStep } from './step-row.js'
 import type { StepRow } from './step-row.js'
 import { crypto, deliver, LooseAuthor, newFile, TestReplica } from './test-replicas.js'
 
@@ -286,7 +289,7 @@ describe('pages of steps', () => {
   const ids = fc.record({ authors: few(bytes(32).map(parseAuthorId)), docs: few(bytes(16).map(parseDocId)), clients: few(fc.maxSafeNat()) })
   const pick = fc.nat(8)
   const range = fc.record({ client: pick, from: fc.nat(2 ** 31 - 1), length: fc.nat(100_000) })
-  const raw = fc.record({ entry: bytes(32), index: fc.nat(8192), author: pick, seq: fc.nat(2 ** 31 - 1), weight: fc.maxSafeNat().map((n) => Math.floor(n / 4)), via: fc.array(pick, { maxLength: 3 }), loser: fc.option(pick, { nil: undefined }), isSeed: fc.boolean(), ranges: fc.array(range, { maxLength: 3 }) })
+  const raw = fc.record({ entry: bytes(32), index: fc.nat(8192), author: pick, seq: fc.nat(2 ** 31 - 1), weight: fc.maxSafeNat().map((n) => Math.floor(n / 4)), origin: fc.option(pick, { nil: undefined }), loser: fc.option(pick, { nil: undefined }), isSeed: fc.boolean(), ranges: fc.array(range, { maxLength: 3 }) })
 
   it('[CKPT6] hold the steps as they were', () => {
     fc.assert(
@@ -296,13 +299,25 @@ describe('pages of steps', () => {
           ...one,
           entry: parseEntryHash(one.entry),
           author: of(authors, one.author),
-          via: one.via.map((at) => of(docs, at)),
+          origin: one.origin === undefined ? undefined : of(docs, one.origin),
           loser: one.loser === undefined ? undefined : of(docs, one.loser),
           ranges: one.ranges.map(({ client, from: start, length }) => ({ client: of(clients, client), from: start, to: start + length }))
         }))
         expect(decodePage(encodePage(from, steps))).toEqual({ from, steps })
       })
     )
+  })
+
+  it('[CKPT8] and rows of an older version name the way of a step, of which its first document counts', () => {
+    const [inner, outer] = [parseDocId(new Uint8Array(16).fill(1)), parseDocId(new Uint8Array(16).fill(2))]
+    const step: StepRow = { entry: parseEntryHash(new Uint8Array(32)), index: 0, author: parseAuthorId(new Uint8Array(32)), seq: 3, weight: 4, origin: inner, loser: undefined, isSeed: false, ranges: [] }
+    const row = decodeCbor(encodeStep(step)) as Cbor[]
+    row[5] = [inner, outer].map(idBytes)
+    expect(decodeStep(encodeCbor(row))).toEqual(step)
+    const page = decodeCbor(encodePage(7, [step])) as Cbor[]
+    page[3] = [inner, outer].map(idBytes)
+    page[5] = [...(page[5] as number[]).slice(0, -2), 2, 0, 1]
+    expect(decodePage(encodeCbor(page))).toEqual({ from: 7, steps: [step] })
   })
 
   it('[CKPT7] take the place of their rows, and the document goes on as before', async () => {

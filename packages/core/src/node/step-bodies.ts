@@ -5,6 +5,7 @@ import type { Change } from '../log/change.js'
 import { PrunedError } from '../log/pruned-rows.js'
 import type { PrunedRows } from '../log/pruned-rows.js'
 import { isDocumentChange } from './document-steps.js'
+import type { Absorptions } from './absorptions.js'
 import type { StepRow } from './step-row.js'
 import { checkHere } from './sums.js'
 
@@ -18,18 +19,21 @@ export class StepBodies {
     this.#pruned = pruned
   }
 
-  /** @throws {PrunedError} that names all that is not here. */
-  async steps(rows: readonly StepRow[]): Promise<readonly DocStep[]> {
+  /**
+   * @param absorptions - By which ways the changes of absorbed documents are taken.
+   * @throws {PrunedError} that names all that is not here.
+   */
+  async steps(rows: readonly StepRow[], absorptions: Absorptions): Promise<readonly DocStep[]> {
     await checkHere(this.#pruned, rows)
     const steps: DocStep[] = []
-    for (const row of rows) steps.push(await this.#step(row))
+    for (const row of rows) steps.push(await this.#step(row, absorptions))
     return steps
   }
 
   /** The document with one more step; none where that is a step of another document whose entries are elsewhere. */
-  async applied(document: TextDocument, row: StepRow): Promise<TextDocument | undefined> {
+  async applied(document: TextDocument, row: StepRow, absorptions: Absorptions): Promise<TextDocument | undefined> {
     try {
-      document.apply([await this.#step(row)])
+      document.apply([await this.#step(row, absorptions)])
       return document
     } catch (error) {
       if (error instanceof PrunedError) return undefined
@@ -37,7 +41,8 @@ export class StepBodies {
     }
   }
 
-  async #step({ author, via, loser, entry, index }: StepRow): Promise<DocStep> {
+  async #step({ author, origin, loser, entry, index }: StepRow, absorptions: Absorptions): Promise<DocStep> {
+    const via = absorptions.wayOf(origin)
     if (loser !== undefined) return { author, via, change: { kind: 'absorbed', loser } }
     const change = (await this.#changesOf(entry))[index]
     if (change === undefined || !isDocumentChange(change)) throw new MalformedError('a step names a change of another kind')

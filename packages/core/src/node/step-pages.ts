@@ -95,7 +95,7 @@ export function encodePage(from: number, steps: readonly StepRow[]): Uint8Array 
       numbers.push(client, folded(range.from - running.clock(client)), range.to - range.from)
       running.noteClock(client, range.to)
     }
-    numbers.push(step.isSeed ? 1 : 0, step.loser === undefined ? 0 : docs.numberOf(step.loser) + 1, step.via.length, ...step.via.map((inner) => docs.numberOf(inner)))
+    numbers.push(step.isSeed ? 1 : 0, step.loser === undefined ? 0 : docs.numberOf(step.loser) + 1, ...(step.origin === undefined ? [0] : [1, docs.numberOf(step.origin)]))
   }
   const hashes = concat(...steps.map(({ entry }) => idBytes(entry)))
   return encodeCbor([from, authors.all.map(idBytes), clients.all, docs.all.map(idBytes), hashes, numbers])
@@ -124,9 +124,9 @@ export function decodePage(row: Uint8Array): { readonly from: number; readonly s
     const ranges = Array.from({ length: numbers.uint() }, () => decodeRange(numbers, clientIds, running))
     const isSeed = numbers.uint() === 1
     const loser = numbers.uint()
-    const via = Array.from({ length: numbers.uint() }, () => pick(docIds, numbers.uint()))
+    const [origin] = Array.from({ length: numbers.uint() }, () => pick(docIds, numbers.uint()))
     const entry = parseEntryHash(hashes.subarray(at, at + HASH_BYTES))
-    steps.push({ entry, index, author: pick(authorIds, author), seq, weight, via, loser: loser === 0 ? undefined : pick(docIds, loser - 1), isSeed, ranges })
+    steps.push({ entry, index, author: pick(authorIds, author), seq, weight, origin, loser: loser === 0 ? undefined : pick(docIds, loser - 1), isSeed, ranges })
   }
   return { from, steps }
 }

@@ -18,9 +18,9 @@ export interface StepRow {
   readonly seq: number
   /** Entries in the entry's causal past: with the hash, an order that is the same everywhere and respects causes. */
   readonly weight: number
-  /** Documents through which an absorbed document's change came, innermost first. */
-  readonly via: readonly DocId[]
-  /** Set when the step is the merge update of this absorbed document. */
+  /** The absorbed document that was changed; undefined for the document itself. */
+  readonly origin: DocId | undefined
+  /** Set when what was changed absorbed this document. */
   readonly loser: DocId | undefined
   /** The step is a first text: stored without its range, which follows from the text. */
   readonly isSeed: boolean
@@ -34,7 +34,7 @@ export function encodeStep(step: StepRow): Uint8Array {
     idBytes(step.author),
     step.seq,
     step.weight,
-    step.via.map(idBytes),
+    step.origin === undefined ? [] : [idBytes(step.origin)],
     step.loser === undefined ? null : idBytes(step.loser),
     step.isSeed,
     step.ranges.map(({ client, from, to }) => [client, from, to])
@@ -49,7 +49,7 @@ export function decodeStep(row: Uint8Array): StepRow {
     author: parseAuthorId(fields.bytes()),
     seq: fields.uint(),
     weight: fields.uint(),
-    via: fields.list(Number.MAX_SAFE_INTEGER).map((doc) => parseDocId(doc as Uint8Array)),
+    origin: decodeOrigin(fields.list(Number.MAX_SAFE_INTEGER)),
     loser: fields.isNull() ? undefined : parseDocId(fields.bytes()),
     isSeed: fields.bool(),
     ranges: fields.list(Number.MAX_SAFE_INTEGER).map((range) => {
@@ -59,9 +59,14 @@ export function decodeStep(row: Uint8Array): StepRow {
   }
 }
 
-/** Causes before effects, and the same on every peer: also for one change that came by several ways. */
+/** Older rows name after the document that was changed those through which it came, and are there once for each way. */
+function decodeOrigin([origin]: readonly unknown[]): DocId | undefined {
+  return origin === undefined ? undefined : parseDocId(origin as Uint8Array)
+}
+
+/** Causes before effects, and the same on every peer. */
 export function canonicalOrder(a: StepRow, b: StepRow): number {
-  return a.weight - b.weight || compareText(a.entry, b.entry) || a.index - b.index || a.via.length - b.via.length || compareText(a.via.join(), b.via.join())
+  return a.weight - b.weight || compareText(a.entry, b.entry) || a.index - b.index
 }
 
 /** What is kept of a document beside its steps. */

@@ -3,17 +3,22 @@ import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { compareBytes, toHex, utf8 } from '../base/bytes.js'
 import { systemClock } from '../base/clock.js'
+import type { Change } from '../log/change.js'
 import type { Entry } from '../log/entry.js'
 import { Batch } from './batch.js'
 import { LiveDocument } from './live-document.js'
 import { crypto, deliver, LooseAuthor, newFile, TestReplica } from './test-replicas.js'
 import type { NewFile } from './test-replicas.js'
 
-/** Four files in their order, so that each may absorb those after it; they share a line. */
-function filesOf(n: number): readonly [NewFile, NewFile, NewFile, NewFile] {
-  const texts = ['p', 'q', 'r', 's'].map((end) => `common\n${end}${n}\n`)
+/** Files in their order, so that each may absorb those after it; they share a line. */
+function filesOf(n: number, count: number): readonly NewFile[] {
+  const texts = Array.from({ length: count }, (_, at) => `common\n${at}/${n}\n`)
   const hash = (text: string): Uint8Array => crypto.sha256(utf8(text))
-  return texts.sort((a, b) => compareBytes(hash(a), hash(b))).map((text, at) => newFile(`${at}.md`, text)) as unknown as [NewFile, NewFile, NewFile, NewFile]
+  return texts.sort((a, b) => compareBytes(hash(a), hash(b))).map((text, at) => newFile(`${at}.md`, text))
+}
+
+function fourFiles(n: number): readonly [NewFile, NewFile, NewFile, NewFile] {
+  return filesOf(n, 4) as unknown as [NewFile, NewFile, NewFile, NewFile]
 }
 
 const MARKS = /[\u4e00-\u4eff]/gu
@@ -48,12 +53,17 @@ async function stateOf(entries: readonly Entry[], { doc }: NewFile): Promise<str
   return `${document.text}\n${toHex(document.digest())}`
 }
 
-/** Which of four files absorbs which of those after it. */
-const PAIRS = [0, 1, 2, 3].flatMap((winner) => [1, 2, 3].filter((loser) => loser > winner).map((loser) => [winner, loser] as const))
+/** Which of so many files absorbs which of those after it. */
+function pairsOf(count: number): readonly (readonly [number, number])[] {
+  return Array.from({ length: count }, (_, winner) => Array.from({ length: count - winner - 1 }, (_, at) => [winner, winner + 1 + at] as const)).flat()
+}
+
+const FILES = 7
+const PAIRS = pairsOf(FILES)
 
 /** Files, merges of them, and edits of people each of whom knows of some of the merges and of some edits before. */
 async function history(n: number, merges: readonly number[], edits: readonly { readonly file: number; readonly knows: number; readonly place: number }[]): Promise<{ files: readonly NewFile[]; entries: readonly Entry[] }> {
-  const files = filesOf(n)
+  const files = filesOf(n, FILES)
   const made = new LooseAuthor().sign(files.flatMap(({ changes }) => [...changes]))
   const absorbs = merges.flatMap((merge) => {
     const [winner, loser] = (PAIRS[merge] ?? []).map((at) => files[at])
@@ -65,7 +75,7 @@ async function history(n: number, merges: readonly number[], edits: readonly { r
     const [, ...known] = [...all.values()]
     await deliver(test, [made])
     for (const [bit, entry] of known.entries()) if (((knows >> bit % 16) & 1) === 1) await test.replica.receive([entry])
-    all = new Map([...all, ...(await edited(await test.entries(), files[file] ?? files[0], place, markOf(at))).map((entry) => [entry.hash, entry] as const)])
+    all = new Map([...all, ...(await edited(await test.entries(), files[file] ?? fail(), place, markOf(at))).map((entry) => [entry.hash, entry] as const)])
   }
   return { files, entries: [...all.values()] }
 }
@@ -77,11 +87,15 @@ function within(winner: number, merges: readonly number[]): readonly number[] {
   return [...inside]
 }
 
+function fail(): never {
+  throw new Error('no such file')
+}
+
 describe('a file that came into another by two ways', () => {
   it('[REP8] is there once, with every edit once, whoever knew of which way', async () => {
-    const edit = fc.record({ file: fc.nat(3), knows: fc.nat(0xffff), place: fc.nat(60) })
+    const edit = fc.record({ file: fc.nat(FILES - 1), knows: fc.nat(0xffff), place: fc.nat(60) })
     await fc.assert(
-      fc.asyncProperty(fc.nat(50), fc.uniqueArray(fc.nat(PAIRS.length - 1), { minLength: 3 }), fc.array(edit, { maxLength: 5 }), fc.array(fc.nat(1000), { minLength: 16, maxLength: 16 }), async (n, merges, edits, keys) => {
+      fc.asyncProperty(fc.nat(50), fc.uniqueArray(fc.nat(PAIRS.length - 1), { minLength: 5 }), fc.array(edit, { maxLength: 5 }), fc.array(fc.nat(1000), { minLength: 16, maxLength: 16 }), async (n, merges, edits, keys) => {
         const { files, entries } = await history(n, merges, edits)
         const order = entries.map((entry, at) => ({ entry, key: keys[at % keys.length] ?? 0 })).sort((a, b) => a.key - b.key)
         for (const [at, file] of files.entries()) {
@@ -97,7 +111,7 @@ describe('a file that came into another by two ways', () => {
           expect(state.replaceAll(MARKS, '').split('\n').slice(0, -2).toSorted()).toEqual(['common', ...own].toSorted())
         }
       }),
-      { numRuns: 12 }
+      { numRuns: 8 }
     )
   })
 
@@ -106,7 +120,7 @@ describe('a file that came into another by two ways', () => {
     const shuffle = fc.array(fc.nat(1000), { minLength: 16, maxLength: 16 })
     await fc.assert(
       fc.asyncProperty(fc.nat(50), places, fc.array(shuffle, { minLength: 3, maxLength: 3 }), async (n, [p, q, r, s], shuffles) => {
-        const [winner, left, right, loser] = filesOf(n)
+        const [winner, left, right, loser] = fourFiles(n)
         const made = new LooseAuthor().sign([winner, left, right, loser].flatMap(({ changes }) => [...changes]))
         const absorb = (into: NewFile, file: NewFile): Entry => new LooseAuthor().sign([{ kind: 'absorb', winner: into.node, loser: file.node }], { deps: [made.hash] })
         const [leftWay, rightWay] = [left, right].map((middle) => [made, absorb(middle, loser), absorb(winner, middle)]) as [Entry[], Entry[]]
@@ -120,13 +134,33 @@ describe('a file that came into another by two ways', () => {
         }
         if (![p, q, r, s].some((place) => removes(place ?? 0))) expect(first.match(MARKS)).toHaveLength(4)
       }),
-      { numRuns: 15 }
+      { numRuns: 8 }
     )
   })
 })
 
+describe('files that absorb each other in every way there is', () => {
+  it('[REP9] cost each document every change once, and an edit that names what came by any of the ways is taken', async () => {
+    const files = filesOf(0, 40)
+    const made = new LooseAuthor().sign(files.flatMap(({ changes }) => [...changes]))
+    const absorbs = pairsOf(files.length).map(([winner, loser]) => ({ kind: 'absorb', winner: files[winner]?.node, loser: files[loser]?.node }) as Change)
+    const absorbing = new LooseAuthor().sign(absorbs, { deps: [made.hash] })
+    const [first, last] = [files[0] ?? fail(), files.at(-1) ?? fail()]
+    const test = await TestReplica.open()
+    await deliver(test, [made, absorbing, ...(await edited([made], last, 1, markOf(0)))])
+    const { documents } = test.replica.applier
+    const own = (await documents.steps(new Batch(test.kv), first.doc)).length
+    expect(own).toBe(files.length + absorbs.length + 1)
+    const { text } = await test.replica.readText(first.doc)
+    expect(text.match(MARKS)).toEqual([markOf(0)])
+    expect(text.split('\n').toSorted().slice(1)).toHaveLength(files.length + 1)
+    await deliver(test, await edited(await test.entries(), first, text.length, markOf(1)))
+    expect([test.replica.applier.voids, (await test.replica.readText(first.doc)).text]).toEqual([0, `${text}${markOf(1)}`])
+  })
+})
+
 describe('a live Y.Doc of such a text', () => {
-  const [winner, left, right, loser] = filesOf(0)
+  const [winner, left, right, loser] = fourFiles(0)
   const made = new LooseAuthor().sign([winner, left, right, loser].flatMap(({ changes }) => [...changes]))
   const absorb = (into: NewFile, file: NewFile): Entry => new LooseAuthor().sign([{ kind: 'absorb', winner: into.node, loser: file.node }], { deps: [made.hash] })
   const [first, ...others] = [absorb(left, loser), absorb(winner, left), absorb(right, loser), absorb(winner, right)] as const

@@ -8,13 +8,10 @@ import { openError } from './sqlite-errors.js'
 
 /**
  * Of the tables here and of what is in them; a store with a higher one was written by a newer program. Version 2 has
- * steps in pages and entries in segments, which a program of version 1 would not miss.
+ * steps in pages and entries in segments, 3 may have left entries to others, 4 names of an absorbed document's step
+ * only that document: what an older program would not miss, or read as something else.
  */
-const SCHEMA_VERSION = 2
-/** Of a store in which entries were left to others: a program of version 2 would take it for damaged. */
-const PRUNED_VERSION = 3
-/** Whose first row makes it one. */
-export const PRUNED_TABLE = 'pruned'
+const SCHEMA_VERSION = 4
 /** A process that is just ending lets go within this; another one is refused after it. */
 const LOCK_WAIT_MS = 250
 /** A large import leaves no larger log file than this behind. */
@@ -61,11 +58,6 @@ export function openDatabase(path: string): OpenDatabase {
   }
 }
 
-/** In the transaction that leaves the first entries to others. */
-export function notePruned(db: DatabaseSync): void {
-  db.exec(`PRAGMA user_version = ${PRUNED_VERSION}`)
-}
-
 /** The file itself with its mode before SQLite sees it; SQLite gives the files beside it the same mode. */
 function prepareFile(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
@@ -85,7 +77,7 @@ function lock(db: DatabaseSync): void {
 /** The schema version of a store that can be opened; 0 of a fresh file. */
 function checkVersion(db: DatabaseSync): number {
   const version = Number(Object.values(db.prepare('PRAGMA user_version').get() ?? {})[0])
-  if (version > PRUNED_VERSION) throw new StoreTooNewError('the store was written by a newer version of collab; update collab to open it')
+  if (version > SCHEMA_VERSION) throw new StoreTooNewError('the store was written by a newer version of collab; update collab to open it')
   const { count } = db.prepare('SELECT count(*) AS count FROM sqlite_schema').get() ?? {}
   if (version === 0 && count !== 0) throw new StoreDamagedError('the store is a database of another program')
   return version

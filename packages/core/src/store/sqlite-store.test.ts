@@ -92,7 +92,7 @@ describe('a store in an SQLite file', () => {
 
   it('[STO13] leaves a file from a newer version as it is', async () => {
     await writeSome()
-    tamper('PRAGMA user_version = 4')
+    tamper('PRAGMA user_version = 5')
     const before = readFileSync(path)
     expect(() => openSqliteStore({ path })).toThrow(expect.objectContaining({ name: 'StoreTooNewError' }))
     expect(() => openStoreOrSetAside({ path })).toThrow(expect.objectContaining({ name: 'StoreTooNewError' }))
@@ -107,31 +107,9 @@ describe('a store in an SQLite file', () => {
     expect(await store.get('t', 'key 0')).toEqual(utf8('x'.repeat(500)))
     await store.close()
     const db = new DatabaseSync(path)
-    expect(db.prepare('PRAGMA user_version').get()).toEqual({ user_version: 2 })
+    expect(db.prepare('PRAGMA user_version').get()).toEqual({ user_version: 4 })
     expect(db.prepare("SELECT count(*) AS count FROM sqlite_schema WHERE name = 'kv_applied'").get()).toEqual({ count: 0 })
     db.close()
-  })
-
-  it('[PRUNE15] marks a file as soon as entries were left to others, and stays with that', async () => {
-    const versionOf = (): unknown => {
-      const db = new DatabaseSync(path)
-      try {
-        return db.prepare('PRAGMA user_version').get()
-      } finally {
-        db.close()
-      }
-    }
-    await writeSome()
-    expect(versionOf()).toEqual({ user_version: 2 })
-    for (const value of [utf8('a run'), undefined]) {
-      const store = openSqliteStore({ path })
-      await store.commit([{ table: 'pruned', key: 'a/1', ...(value !== undefined && { value }) }])
-      await store.close()
-      expect(versionOf()).toEqual({ user_version: 3 })
-    }
-    const store = openSqliteStore({ path })
-    expect(await store.get('t', 'key 0')).toEqual(utf8('x'.repeat(500)))
-    await store.close()
   })
 
   it('[PRUNE16] gives space back to the disk at a stop once half of the file is free', async () => {

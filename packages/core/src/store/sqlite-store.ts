@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib'
 import { StoreDamagedError } from '../base/errors.js'
 import type { KvOp, KvRange, KvStore } from '../base/kv.js'
 import { damaged, isDamage, openError, writeError } from './sqlite-errors.js'
-import { closeQuietly, moveAside, notePruned, openDatabase, PRUNED_TABLE, setCleanFlag, shrink } from './sqlite-file.js'
+import { closeQuietly, moveAside, openDatabase, setCleanFlag, shrink } from './sqlite-file.js'
 import { SqliteWal } from './sqlite-wal.js'
 import { checkOps, checkRange, checkTable, StoreClosedError, StoreNotSyncedError } from './store-rules.js'
 
@@ -181,7 +181,6 @@ class SqliteStore implements KvStore {
       if (value === undefined) return
       this.#db.exec(`CREATE TABLE kv_${table} (key TEXT PRIMARY KEY, value BLOB NOT NULL, sum INTEGER NOT NULL) STRICT`)
       created.add(table)
-      if (table === PRUNED_TABLE) notePruned(this.#db)
     }
     if (value === undefined) this.#statement(`DELETE FROM kv_${table} WHERE key = ?`).run(key)
     else this.#statement(putSql(table)).run(key, value, checksum(table, key, value))
