@@ -122,9 +122,9 @@ export class SimFolder implements Disposable {
       await this.#world.until(this.peer.stop())
       this.#running = undefined
     } catch (error) {
-      if (!this.crashed) throw error
+      if (!this.#faulty.crashed) throw error
     }
-    if (this.crashed) await this.crash()
+    if (this.#faulty.crashed) await this.crash()
   }
 
   /** Whether a crash that was asked for has come: `crash` clears away what is left of the process. */

@@ -24,7 +24,7 @@ describe('after a crash', () => {
     writeFileSync(at('.collab/temp/left'), 'new')
     await new Trash(root, systemClock).begin('1', noteFor('a.md', signatureAt(fs, 'a.md')))
     renameSync(at('a.md'), at('.collab/trash/1'))
-    expect(await fs.recover()).toEqual({ restored: ['a.md'], recovered: 0, temporary: 1 })
+    expect(await fs.recover()).toEqual({ restored: ['a.md'], gaps: [], recovered: 0, temporary: 1 })
     expect([readFileSync(at('a.md'), 'utf8'), readdirSync(at('.collab/trash')), readdirSync(at('.collab/temp'))]).toEqual(['old', [], []])
   })
 
@@ -37,6 +37,22 @@ describe('after a crash', () => {
     writeFileSync(at('a.md'), 'new')
     expect(await fs.recover()).toMatchObject({ restored: [] })
     expect([readFileSync(at('a.md'), 'utf8'), readdirSync(at('.collab/trash')).sort()]).toEqual(['new', ['1', '1.json']])
+  })
+
+  it('[DISK66] a file that was made where one was aside is told from one that replaced it', async () => {
+    await using folder = await testFolder()
+    const { fs, at, root } = folder
+    const trash = new Trash(root, systemClock)
+    for (const name of ['made.md', 'placed.md']) {
+      writeFileSync(at(name), 'old')
+      await trash.begin(name, noteFor(name, signatureAt(fs, name), { temp: `${name}.new` }))
+      renameSync(at(name), at(`.collab/trash/${name}`))
+      writeFileSync(at(`.collab/temp/${name}.new`), 'new')
+    }
+    writeFileSync(at('made.md'), 'by a user')
+    renameSync(at('.collab/temp/placed.md.new'), at('placed.md'))
+    expect(await fs.recover()).toMatchObject({ restored: [], gaps: ['made.md'] })
+    expect([readFileSync(at('made.md'), 'utf8'), readFileSync(at('.collab/trash/made.md'), 'utf8')]).toEqual(['by a user', 'old'])
   })
 
   it('[DISK61] a removal is finished if it took the expected file, and undone if it took another', async () => {
@@ -60,7 +76,7 @@ describe('after a crash', () => {
     await new Trash(root, systemClock).begin('1', noteFor('gone.md', { ino: 1n, size: 1n, mtimeNs: 1n, ctimeNs: 1n }))
     writeFileSync(at('.collab/trash/2.open'), '{"cut off')
     writeFileSync(at('.collab/trash/3.open'), '{"path":"../../etc/x","seen":["1","1","1","1"]}')
-    expect(await fs.recover()).toEqual({ restored: [], recovered: 0, temporary: 0 })
+    expect(await fs.recover()).toEqual({ restored: [], gaps: [], recovered: 0, temporary: 0 })
     expect(readdirSync(root)).toEqual(['.collab'])
   })
 

@@ -157,6 +157,8 @@ export interface PurgeOptions {
 export interface RecoverReport {
   /** Paths that were missing because a run ended in the middle of a replacement, and are back. */
   readonly restored: readonly RelPath[]
+  /** Paths where a file was made while the old one was aside, before the run ended in the middle of a replacement. */
+  readonly gaps: readonly RelPath[]
   /** Displaced files that were written to after they were moved aside; each was given to the held listeners. */
   readonly recovered: number
   /** Temporary files of earlier runs that were deleted. */

@@ -151,7 +151,7 @@ export class FolderSync {
     await index.load()
     if (this.#init.discardBases === true) await index.clear()
     if (await this.#root.open()) {
-      await fs.recover()
+      for (const path of (await fs.recover()).gaps) this.#context.gaps.add(path)
       await held.prune(new Set((await fs.trash()).map(({ id }) => id)))
       await this.#recorder.settleWanted()
       this.#round.startJoining(index.size === 0)

@@ -20,16 +20,19 @@ interface OpenNote {
 /** Finishes or undoes what a run left in the middle; see `FolderFs.recover`. */
 export async function recover(context: DiskContext, logger: Logger): Promise<RecoverReport> {
   const restored: RelPath[] = []
+  const gaps: RelPath[] = []
   context.trash.clearBroken()
   for (const { id, open, note } of context.trash.notes()) {
     if (!open || checkPath(note.path) !== undefined) continue
     try {
-      if (finishOrUndo(context, { id, note })) restored.push(note.path as RelPath)
+      const outcome = finishOrUndo(context, { id, note })
+      if (outcome === 'back') restored.push(note.path as RelPath)
+      if (outcome === 'gap') gaps.push(note.path as RelPath)
     } catch (error) {
       logger.warn('a displaced file could not be brought back', { path: note.path, error: errorMessage(error) })
     }
   }
-  return { temporary: clearTemporary(context), restored, recovered: await deliverNews(context) }
+  return { temporary: clearTemporary(context), restored, gaps, recovered: await deliverNews(context) }
 }
 
 function clearTemporary(context: DiskContext): number {
@@ -40,24 +43,26 @@ function clearTemporary(context: DiskContext): number {
   return names.length
 }
 
-/** Whether the file is back where it was. */
-function finishOrUndo(context: DiskContext, { id, note }: OpenNote): boolean {
-  if (note.why === 'moved') return settleMove(context, id, note)
+/** 'back': the file is where it was. 'gap': another one is there, made while it was aside and nothing in its place. */
+function finishOrUndo(context: DiskContext, { id, note }: OpenNote): 'back' | 'gap' | 'done' {
+  if (note.why === 'moved') return settleMove(context, id, note) ? 'back' : 'done'
   const state = context.trash.stateOf(id)
   if (state === undefined) {
     context.trash.abandon(id)
-    return false
+    return 'done'
   }
   if (isThere(context, note.path, state)) {
     // It was being brought back, and has both names.
     context.trash.drop(id)
-    return true
+    return 'back'
   }
   const complete = note.why === 'removed' ? sameContentState(state, note.seen) : isPlaced(context, note)
-  const back = !complete && isAbsent(context, note.path) && bringBack(context, id, note.path as RelPath)
+  const isGap = !complete && !isAbsent(context, note.path)
+  const back = !complete && !isGap && bringBack(context, id, note.path as RelPath)
   if (back) context.trash.abandon(id)
   else context.trash.finish(id)
-  return back
+  if (back) return 'back'
+  return isGap && note.why === 'replaced' && note.temp !== undefined ? 'gap' : 'done'
 }
 
 function isAbsent(context: DiskContext, path: string): boolean {
