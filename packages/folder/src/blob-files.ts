@@ -2,16 +2,11 @@ import { Bitfield } from '@collab/core'
 import type { BlobId, BlobPlace, ChunkList, ChunkThread, Clock, Kept, NodeId, Workspace } from '@collab/core'
 import type { BaseIndex } from './base-index.js'
 import type { ChunkTags } from './chunk-tags.js'
-import type { FolderFs, OpenFile, OpenPart } from './folder-fs.js'
+import { BlobPart } from './blob-part.js'
+import type { FolderFs, OpenFile } from './folder-fs.js'
 import type { RelPath } from './rel-path.js'
 import { SharedFile } from './shared-file.js'
 import { equalSignature } from './signature.js'
-
-/** A blob that is being put together. */
-interface Part {
-  readonly file: SharedFile<OpenPart>
-  readonly field: Bitfield
-}
 
 /** A file that chunks are read from. */
 interface Source {
@@ -40,7 +35,7 @@ export interface BlobFilesInit {
  */
 export class BlobFiles implements BlobPlace {
   readonly #init: BlobFilesInit
-  readonly #parts = new Map<BlobId, Part>()
+  readonly #parts = new Map<BlobId, BlobPart>()
   readonly #sources = new Map<BlobId, Source>()
   /** Whole, and not placed yet. */
   readonly #ready = new Set<BlobId>()
@@ -79,7 +74,7 @@ export class BlobFiles implements BlobPlace {
       const field = opened.isNew ? new Bitfield(list.count) : await file.use(({ fd }) => this.#init.thread.match(fd, list))
       if (!field.isWhole) await file.use(({ fd }) => this.#takeOver(list, fd, field))
       this.#close(list.blob)
-      this.#parts.set(list.blob, { file, field })
+      this.#parts.set(list.blob, new BlobPart(file, field))
       return field
     } catch (error) {
       file.close()
@@ -89,8 +84,9 @@ export class BlobFiles implements BlobPlace {
 
   async read(list: ChunkList, index: number): Promise<Uint8Array | undefined> {
     const { thread, tags } = this.#init
-    const file = this.#parts.get(list.blob)?.file ?? this.#source(list.blob)
-    const sealed = await file?.use(({ fd }) => thread.seal(fd, list, index, tags.of(list, index)))
+    const seal = (fd: number): Promise<Uint8Array | undefined> => thread.seal(fd, list, index, tags.of(list, index))
+    const part = this.#parts.get(list.blob)
+    const sealed = await (part === undefined ? this.#source(list.blob)?.use(({ fd }) => seal(fd)) : part.use(seal))
     // It holds something else by now, or was replaced.
     if (sealed === undefined) this.#forget(list.blob)
     return sealed
@@ -99,15 +95,24 @@ export class BlobFiles implements BlobPlace {
   async write(list: ChunkList, index: number, sealed: Uint8Array): Promise<Kept> {
     const part = this.#parts.get(list.blob)
     if (part === undefined) throw new Error('nobody wants this file any more')
-    const kept = await part.file.use(({ fd }) => this.#init.thread.open(fd, list, index, sealed))
-    if (kept === 'kept') part.field.set(index)
+    const kept = await part.use((fd) => this.#init.thread.open(fd, list, index, sealed))
+    if (kept !== 'kept') return kept
+    part.field.set(index)
+    part.wrote(list.sizeOf(index))
     return kept
   }
 
-  finish(blob: BlobId): Promise<void> {
-    // Without a part it came as a file of its own: whoever waits for it asks again, and copies it from there.
-    if (this.#parts.has(blob)) this.#ready.add(blob)
-    return Promise.resolve()
+  async finish(blob: BlobId): Promise<void> {
+    const part = this.#parts.get(blob)
+    // Without one it came as a file of its own: whoever waits for it asks again, and copies it from there.
+    if (part === undefined) return
+    try {
+      await part.settle()
+    } catch (error) {
+      if (this.#parts.get(blob) === part) await this.drop(blob)
+      throw error
+    }
+    if (this.#parts.get(blob) === part) this.#ready.add(blob)
   }
 
   drop(blob: BlobId): Promise<void> {
@@ -129,7 +134,7 @@ export class BlobFiles implements BlobPlace {
   }
 
   #close(blob: BlobId): void {
-    this.#parts.get(blob)?.file.close()
+    this.#parts.get(blob)?.close()
     this.#parts.delete(blob)
   }
 

@@ -3,7 +3,8 @@ import { promisify } from 'node:util'
 import type { Anchor } from './anchor.js'
 import { errnoError, errorCode } from './anchor.js'
 
-const fsyncLater = promisify(fsync)
+/** Resolves when the file behind a descriptor is on the disk. */
+export const syncFile = promisify(fsync)
 const NO_HARD_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
 /** File systems that cannot sync a directory say one of these; they promise nothing anyway. */
 const NO_DIRECTORY_SYNC = new Set(['EINVAL', 'EPERM', 'ENOTSUP', 'EISDIR', 'EACCES'])
@@ -11,7 +12,7 @@ const NO_DIRECTORY_SYNC = new Set(['EINVAL', 'EPERM', 'ENOTSUP', 'EISDIR', 'EACC
 /** Resolves when the file behind `fd` is on the disk; closes it either way. */
 export async function syncAndClose(fd: number): Promise<void> {
   try {
-    await fsyncLater(fd)
+    await syncFile(fd)
   } finally {
     closeSync(fd)
   }

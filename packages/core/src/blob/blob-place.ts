@@ -26,7 +26,11 @@ export interface BlobPlace {
    * @throws when the disk refuses, which is tried again later.
    */
   write(list: ChunkList, index: number, sealed: Uint8Array): Promise<Kept>
-  /** All chunks are here. */
+  /**
+   * All chunks are here. Resolves when they will be after a crash, too.
+   *
+   * @throws when the disk did not keep them: then none of them is here any more.
+   */
   finish(blob: BlobId): Promise<void>
   /** Nobody wants it any more: what was fetched of it may go. */
   drop(blob: BlobId): Promise<void>

@@ -268,8 +268,17 @@ export class BlobDriver implements Blobs {
   }
 
   async #whole(blob: BlobId): Promise<void> {
+    try {
+      await this.#place?.finish(blob)
+    } catch (error) {
+      this.#init.onTrouble(`the disk did not keep a file that came, which is fetched again: ${errorMessage(error)}`)
+      await this.#look(blob)
+      await new Promise<void>((resolve) => void this.#init.clock.after(DISK_RETRY_MS, resolve))
+      const size = this.#wanted.get(blob)
+      if (this.#wanted.delete(blob)) this.want(blob, size)
+      return
+    }
     this.#wanted.delete(blob)
-    await this.#place?.finish(blob)
     this.#events.emit('whole', blob)
   }
 

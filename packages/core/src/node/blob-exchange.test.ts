@@ -190,6 +190,22 @@ describe('blobs over real connections', () => {
     expect([...new Set(c.refused)]).toEqual(['the peer sent a chunk that is not the one asked for'])
   })
 
+  it('[BLOB66] are fetched again when the disk did not keep them', async () => {
+    const bytes = content(21, 1_500_000)
+    const a = await start()
+    const named = await a.add(bytes)
+    const c = await start([a])
+    let failures = 0
+    c.files.finish = async (blob?: BlobId) => {
+      if (failures++ > 0 || blob === undefined) return
+      c.files.contents.delete(blob)
+      throw new Error('EIO')
+    }
+    expect(equalBytes((await c.fetch(named)) ?? new Uint8Array(), bytes)).toBe(true)
+    expect([failures, c.refused]).toEqual([2, ['the disk did not keep a file that came, which is fetched again: EIO']])
+    expect(a.driver.status().sentBytes).toBeGreaterThan(2 * bytes.length)
+  })
+
   it('[BLOB2] are held by one that cannot read, and come from there when the author is gone', async () => {
     const bytes = content(3, 2_000_000)
     const path = directory()
