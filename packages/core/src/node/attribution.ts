@@ -52,11 +52,16 @@ export function attribute(shown: readonly UnitRun[], { steps, self, nameOf }: At
   return ranges
 }
 
-/** By client, in order. Where two steps bring the same units, the first one counts. */
+/**
+ * By client, in order. Where two steps bring the same units, the first one counts. What a merge brings was written by who
+ * wrote the first text of the file that it absorbs.
+ */
 function piecesOf(steps: readonly StepRow[]): ReadonlyMap<number, readonly Piece[]> {
+  const seeds = new Map(steps.flatMap((step) => (step.isSeed && step.origin !== undefined ? [[step.origin, step]] : [])))
   const pieces = new Map<number, Piece[]>()
-  for (const step of steps) {
-    for (const { client, from, to } of step.ranges) {
+  for (const each of steps) {
+    const step = each.loser === undefined ? each : (seeds.get(each.loser) ?? each)
+    for (const { client, from, to } of each.ranges) {
       const made = asMade(client)
       const list = pieces.get(made) ?? []
       const start = Math.max(from, list.at(-1)?.to ?? 0)
