@@ -100,7 +100,8 @@ export class Apply {
   async #replace({ subject, live, row }: Wanted): Promise<ReplaceResult> {
     const expect = subject.disk?.signature
     if (expect === undefined) return { kind: 'changed' }
-    return await this.#context.fs.replace(row.path, encodeText(live.text), { expect, hash: knownHash(subject), executable: row.executable })
+    const onGap = (): Promise<void> => this.#context.index.save([withGap(row)])
+    return await this.#context.fs.replace(row.path, encodeText(live.text), { expect, hash: knownHash(subject), executable: row.executable, onGap })
   }
 
   /** While one batch is placed, the one before it is concluded and the one after it intended. */
@@ -150,8 +151,7 @@ export class Apply {
       if (result.kind === 'blocked' && result.isPlaced === true) continue
       if (result.kind === 'written') rows.push(this.#written(item, result.signature, what))
       else if (row.agreed === undefined && row.blob === undefined) dropped.push(row.node)
-      else rows.push({ ...row, wanted: undefined })
-      if (result.kind === 'exists' && result.held !== undefined) this.#context.gaps.add(row.path)
+      else rows.push(result.kind === 'exists' && result.held !== undefined ? withGap(row) : { ...row, wanted: undefined })
       if (result.kind === 'blocked') continue
       if (result.kind === 'changed') this.#lookAgain(row.path)
       else if (result.kind !== 'written' || this.#context.stale.has(row.node)) this.#context.dirty.add(row.path)
@@ -175,7 +175,7 @@ export class Apply {
     emit('change', { path: row.path, what, from: 'peer' })
     const agreed: BaseText = { version: wanted.version, hash: wanted.hash }
     const ring = row.doc === wanted.doc ? pushedRing(row) : []
-    return { ...row, doc: wanted.doc, agreed, blob: undefined, ring, wanted: undefined, signature, racy: isRacy(signature, clock.now()) }
+    return { ...row, doc: wanted.doc, agreed, blob: undefined, ring, wanted: undefined, gap: undefined, signature, racy: isRacy(signature, clock.now()) }
   }
 
   async #remove({ path, base, disk }: Subject): Promise<void> {
@@ -222,6 +222,11 @@ export class Apply {
     this.#context.verifiedAt.delete(path)
     this.#context.dirty.add(path)
   }
+}
+
+/** Another file is where this one was. */
+function withGap(row: FileRow): FileRow {
+  return { ...row, wanted: undefined, gap: true }
 }
 
 /** What the file holds as far as is known, where its signature does not show every change. */

@@ -44,6 +44,8 @@ export interface FileRow {
   readonly ignored: boolean
   /** What they agreed on where it is not text; then there is no document and no text. */
   readonly blob?: BlobRef | undefined
+  /** A file was made here anew while the one above was aside: its writer started from nothing. */
+  readonly gap?: true | undefined
 }
 
 /** What disk and workspace last agreed on for one node. */
@@ -81,7 +83,8 @@ export function encodeRow(row: BaseRow): Uint8Array {
           row.ring.map(packText),
           row.wanted === undefined ? null : [row.wanted.doc, ...packText(row.wanted)],
           row.ignored,
-          row.blob === undefined ? null : [row.blob.blob, row.blob.size]
+          row.blob === undefined ? null : [row.blob.blob, row.blob.size],
+          ...(row.gap === true ? [true] : [])
         ]
   return encoder.encode(JSON.stringify(fields))
 }
@@ -95,7 +98,7 @@ export function decodeRow(key: string, bytes: Uint8Array): BaseRow {
     const [, , path, ignored] = fields as [number, string, RelPath, boolean]
     return { type: 'directory', path, node, ignored }
   }
-  const [, , path, doc, agreed, signature, racy, executable, ring, wanted, ignored, blob] = fields as PackedFile
+  const [, , path, doc, agreed, signature, racy, executable, ring, wanted, ignored, blob, gap] = fields as PackedFile
   return {
     type: 'file',
     path,
@@ -108,7 +111,8 @@ export function decodeRow(key: string, bytes: Uint8Array): BaseRow {
     ring: ring.map(unpackText),
     wanted: wanted === null ? undefined : { doc: wanted[0] as DocId, ...unpackText([wanted[1], wanted[2], wanted[3]]) },
     ignored,
-    ...(blob != null && { blob: { blob: blob[0] as BlobId, size: blob[1] } })
+    ...(blob != null && { blob: { blob: blob[0] as BlobId, size: blob[1] } }),
+    ...(gap === true && { gap })
   }
 }
 
@@ -127,7 +131,8 @@ type PackedFile = [
   wanted: [doc: string, ...PackedText] | null,
   ignored: boolean,
   /** Missing in rows of before there were any. */
-  blob?: [blob: string, size: number] | null
+  blob?: [blob: string, size: number] | null,
+  gap?: boolean
 ]
 
 const encoder = new TextEncoder()

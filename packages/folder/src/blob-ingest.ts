@@ -39,7 +39,7 @@ export function setContent({ path, base, disk }: Subject): Taking | undefined {
   const row = ({ doc, version }: LocalResult): BaseRow | undefined => {
     if (doc === undefined || version === undefined) return undefined
     const { signature, racy } = disk
-    return { ...base, doc, agreed: { version, hash: content.hash }, blob: undefined, signature, racy, ring: [], wanted: undefined }
+    return { ...base, doc, agreed: { version, hash: content.hash }, blob: undefined, signature, racy, ring: [], wanted: undefined, gap: undefined }
   }
   return { path, change: { type: 'set-text', node, base: before, text: content.text }, units: content.text.length, row, removed: [], event }
 }

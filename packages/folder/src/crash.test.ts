@@ -24,7 +24,7 @@ describe('after a crash', () => {
     writeFileSync(at('.collab/temp/left'), 'new')
     await new Trash(root, systemClock).begin('1', noteFor('a.md', signatureAt(fs, 'a.md')))
     renameSync(at('a.md'), at('.collab/trash/1'))
-    expect(await fs.recover()).toEqual({ restored: ['a.md'], gaps: [], recovered: 0, temporary: 1 })
+    expect(await fs.recover()).toEqual({ restored: ['a.md'], recovered: 0, temporary: 1 })
     expect([readFileSync(at('a.md'), 'utf8'), readdirSync(at('.collab/trash')), readdirSync(at('.collab/temp'))]).toEqual(['old', [], []])
   })
 
@@ -51,7 +51,12 @@ describe('after a crash', () => {
     }
     writeFileSync(at('made.md'), 'by a user')
     renameSync(at('.collab/temp/placed.md.new'), at('placed.md'))
-    expect(await fs.recover()).toMatchObject({ restored: [], gaps: ['made.md'] })
+    const told: string[] = []
+    const dies = fs.recover({ onGaps: (paths) => (told.push(...paths), Promise.reject(new Error('dies'))) })
+    await expect(dies).rejects.toThrow('dies')
+    expect(await fs.recover({ onGaps: (paths) => Promise.resolve(void told.push(...paths)) })).toMatchObject({ restored: [] })
+    await fs.recover({ onGaps: (paths) => Promise.resolve(void told.push(...paths)) })
+    expect(told).toEqual(['made.md', 'made.md'])
     expect([readFileSync(at('made.md'), 'utf8'), readFileSync(at('.collab/trash/made.md'), 'utf8')]).toEqual(['by a user', 'old'])
   })
 
@@ -76,7 +81,7 @@ describe('after a crash', () => {
     await new Trash(root, systemClock).begin('1', noteFor('gone.md', { ino: 1n, size: 1n, mtimeNs: 1n, ctimeNs: 1n }))
     writeFileSync(at('.collab/trash/2.open'), '{"cut off')
     writeFileSync(at('.collab/trash/3.open'), '{"path":"../../etc/x","seen":["1","1","1","1"]}')
-    expect(await fs.recover()).toEqual({ restored: [], gaps: [], recovered: 0, temporary: 0 })
+    expect(await fs.recover()).toEqual({ restored: [], recovered: 0, temporary: 0 })
     expect(readdirSync(root)).toEqual(['.collab'])
   })
 

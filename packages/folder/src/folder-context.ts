@@ -31,8 +31,6 @@ export interface FolderContext {
   readonly skipped: SkippedPaths
   readonly stale: StaleTexts
   readonly unsettled: Unsettled
-  /** Paths where a file was made anew while the old one was aside: its writer started from nothing. */
-  readonly gaps: Set<RelPath>
   /** Monotonic time at which a file was last put on disk. */
   readonly writtenAt: Map<RelPath, number>
   /** Monotonic time at which a file was read whole, or written, by us. */

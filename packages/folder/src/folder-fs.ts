@@ -65,6 +65,11 @@ export interface ReplaceOptions {
   readonly executable: boolean
   /** Take permissions and owner from the file that is replaced. @default true */
   readonly keepMode?: boolean
+  /**
+   * Awaited when the result is going to be 'exists' with `held`, while the journal still says so: `recover` tells of it
+   * when the process ends before.
+   */
+  readonly onGap?: () => Promise<void>
 }
 
 export type ReplaceResult =
@@ -154,11 +159,17 @@ export interface PurgeOptions {
   readonly maxBytes?: number
 }
 
+export interface RecoverOptions {
+  /**
+   * Awaited with the paths where a file was made while the old one was aside, before the run ended in the middle of a
+   * replacement; until it resolves they are told again.
+   */
+  readonly onGaps?: (paths: readonly RelPath[]) => Promise<void>
+}
+
 export interface RecoverReport {
   /** Paths that were missing because a run ended in the middle of a replacement, and are back. */
   readonly restored: readonly RelPath[]
-  /** Paths where a file was made while the old one was aside, before the run ended in the middle of a replacement. */
-  readonly gaps: readonly RelPath[]
   /** Displaced files that were written to after they were moved aside; each was given to the held listeners. */
   readonly recovered: number
   /** Temporary files of earlier runs that were deleted. */
@@ -212,7 +223,7 @@ export interface FolderFs {
   caughtUp(): Promise<void>
   onHeldChange(listener: (change: HeldChange) => void): Unsubscribe
   /** Once, at start, after `onHeldChange` and before the first scan. */
-  recover(): Promise<RecoverReport>
+  recover(options?: RecoverOptions): Promise<RecoverReport>
   trash(): Promise<readonly TrashItem[]>
   /** Moves something out of the trash to a path; false when something is there already. */
   takeFromTrash(id: HeldId, to: RelPath): Promise<boolean>

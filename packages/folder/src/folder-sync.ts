@@ -116,7 +116,6 @@ export class FolderSync {
       skipped: new SkippedPaths((path, reason) => this.#emitter.emit('skipped', { path, reason })),
       stale: new StaleTexts(),
       unsettled: new Unsettled(),
-      gaps: new Set(),
       writtenAt: new Map(),
       verifiedAt: new Map(),
       found: new Map(),
@@ -151,7 +150,7 @@ export class FolderSync {
     await index.load()
     if (this.#init.discardBases === true) await index.clear()
     if (await this.#root.open()) {
-      for (const path of (await fs.recover()).gaps) this.#context.gaps.add(path)
+      await fs.recover({ onGaps: (paths) => this.#recorder.noteGaps(paths) })
       await held.prune(new Set((await fs.trash()).map(({ id }) => id)))
       await this.#recorder.settleWanted()
       this.#round.startJoining(index.size === 0)

@@ -157,8 +157,8 @@ export class Ingest {
     if (disk?.blob !== undefined || (base?.type === 'file' && base.blob !== undefined)) return setContent(subject)
     if (base?.type !== 'file' || base.agreed === undefined || disk?.content === undefined) return undefined
     const { content, signature, racy } = disk
-    const best = await this.#best(content.text, { doc: base.doc, agreed: base.agreed, ring: base.ring }, path, this.#context.gaps.has(path))
-    const next: FileRow = { ...base, signature, racy, ring: [], wanted: undefined }
+    const best = await this.#best(content.text, { doc: base.doc, agreed: base.agreed, ring: base.ring }, path, base.gap === true)
+    const next: FileRow = { ...base, signature, racy, ring: [], wanted: undefined, gap: undefined }
     this.#context.texts.remember(content.text, content.hash)
     if (best.text === content.text) {
       // A stale save without an edit of its own: the disk is back at an older text, and that is its base again.
@@ -225,14 +225,13 @@ export class Ingest {
   }
 
   async #commit(takings: readonly Taking[]): Promise<void> {
-    const { workspace, emit, gaps, skipped } = this.#context
+    const { workspace, emit, skipped } = this.#context
     const results = await workspace.edit(
       takings.map(({ change }) => change),
       (results) => this.#rowOps(takings, results)
     )
     for (const [at, taking] of takings.entries()) {
       const result = results[at]
-      gaps.delete(taking.path)
       skipped.delete(taking.path)
       // What a peer moved out of a directory that is deleted here lives on elsewhere.
       for (const node of taking.removed) markTree(this.#context, node)

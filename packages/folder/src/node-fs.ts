@@ -6,7 +6,7 @@ import { diskReason, errorCode, forgetAnchors, openAnchor } from './anchor.js'
 import { lookAtPath } from './disk-fact.js'
 import { ExactNames } from './exact-names.js'
 import { syncAndClose, syncDirectory, unlinkIfThere, writeNew } from './durable.js'
-import type { Expected, FolderFs, HeldChange, HeldId, Hint, PlaceItem, PurgeOptions, ReadOptions, ReadResult, ReplaceOptions, ScanOptions } from './folder-fs.js'
+import type { Expected, FolderFs, HeldChange, HeldId, Hint, PlaceItem, PurgeOptions, ReadOptions, ReadResult, RecoverOptions, ReplaceOptions, ScanOptions } from './folder-fs.js'
 import { HeldInodes } from './held.js'
 import { Holders } from './holders.js'
 import type { IgnoreRules } from './ignore.js'
@@ -233,8 +233,8 @@ class NodeFolderFs implements FolderFs {
     return this.#context.held.on(listener)
   }
 
-  recover() {
-    return recover(this.#context, this.#logger)
+  recover(options: RecoverOptions = {}) {
+    return recover(this.#context, this.#logger, options)
   }
 
   async trash() {

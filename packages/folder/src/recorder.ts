@@ -48,6 +48,12 @@ export class Recorder {
     if (rows.length + dropped.length > 0) await this.#context.index.save(rows, dropped)
   }
 
+  /** Where others were made anew while files were aside, what the last run recorded of those does not hold. */
+  async noteGaps(paths: readonly RelPath[]): Promise<void> {
+    const rows = paths.flatMap((path) => this.#context.index.at(path) ?? []).filter((row) => row.type === 'file')
+    await this.#context.index.save(rows.map((row) => ({ ...row, gap: true })))
+  }
+
   /** A file equal to what was about to be put on disk when the last run ended is ours; any other stays what it is. */
   async settleWanted(): Promise<void> {
     const doubts = [...this.#context.index.all()].filter(isInDoubt)
@@ -108,8 +114,8 @@ export class Recorder {
     if (base === undefined) return undefined
     const moved = this.#context.index.at(path)?.node !== base.node
     if (base.type === 'directory' || disk === undefined) return moved ? base : undefined
-    const same = base.signature !== undefined && equalSignature(base.signature, disk.signature) && base.racy === disk.racy
-    return same && !moved ? undefined : { ...base, signature: disk.signature, racy: disk.racy }
+    const same = base.signature !== undefined && equalSignature(base.signature, disk.signature) && base.racy === disk.racy && base.gap === undefined
+    return same && !moved ? undefined : { ...base, signature: disk.signature, racy: disk.racy, gap: undefined }
   }
 
   async #settleRow(row: DoubtfulRow, found: FoundText | undefined): Promise<FileRow | undefined> {
@@ -117,7 +123,7 @@ export class Recorder {
     if (found?.hash === wanted.hash) {
       const agreed = { version: wanted.version, hash: wanted.hash }
       const ring = (await this.#hasSeen(found, row, wanted)) ? pushedRing(row) : []
-      return { ...row, doc: wanted.doc, agreed, ring, wanted: undefined, signature: found.signature, racy: found.racy }
+      return { ...row, doc: wanted.doc, agreed, ring, wanted: undefined, gap: undefined, signature: found.signature, racy: found.racy }
     }
     if (await this.#mayBeElsewhere(row, found)) this.#context.unsettled.add(row)
     if (row.agreed === undefined) return (await this.#wasEdited(found, row)) ? placedRow(row) : undefined
@@ -182,7 +188,7 @@ function adopted({ path, base, entry, disk, live }: Subject): BaseRow | undefine
   const known = base?.type === 'file' ? base : undefined
   if (disk.blob !== undefined) return blobRow({ path, node: entry.node }, disk.blob, { ...disk, executable: known?.executable ?? (executable && entry.executable) })
   if (known !== undefined && (disk.content === undefined || disk.content.hash === known.agreed?.hash)) {
-    return { ...known, executable, signature, racy }
+    return { ...known, executable, signature, racy, gap: undefined }
   }
   if (live === undefined || disk.content === undefined || entry.content.kind !== 'text') return undefined
   return {

@@ -2,7 +2,7 @@ import { readdirSync, unlinkSync } from 'node:fs'
 import { checkPath, errorMessage } from '@collab/core'
 import type { Logger } from '@collab/core'
 import { lookAtPath } from './disk-fact.js'
-import type { RecoverReport } from './folder-fs.js'
+import type { RecoverOptions, RecoverReport } from './folder-fs.js'
 import { partOf } from './part-name.js'
 import type { RelPath } from './rel-path.js'
 import { isThere, settleMove } from './recover-move.js'
@@ -18,21 +18,23 @@ interface OpenNote {
 }
 
 /** Finishes or undoes what a run left in the middle; see `FolderFs.recover`. */
-export async function recover(context: DiskContext, logger: Logger): Promise<RecoverReport> {
+export async function recover(context: DiskContext, logger: Logger, { onGaps }: RecoverOptions = {}): Promise<RecoverReport> {
   const restored: RelPath[] = []
-  const gaps: RelPath[] = []
+  const gaps: OpenNote[] = []
   context.trash.clearBroken()
   for (const { id, open, note } of context.trash.notes()) {
     if (!open || checkPath(note.path) !== undefined) continue
     try {
       const outcome = finishOrUndo(context, { id, note })
       if (outcome === 'back') restored.push(note.path as RelPath)
-      if (outcome === 'gap') gaps.push(note.path as RelPath)
+      if (outcome === 'gap') gaps.push({ id, note })
     } catch (error) {
       logger.warn('a displaced file could not be brought back', { path: note.path, error: errorMessage(error) })
     }
   }
-  return { temporary: clearTemporary(context), restored, gaps, recovered: await deliverNews(context) }
+  if (gaps.length > 0) await onGaps?.(gaps.map(({ note }) => note.path as RelPath))
+  for (const { id } of gaps) context.trash.finish(id)
+  return { temporary: clearTemporary(context), restored, recovered: await deliverNews(context) }
 }
 
 function clearTemporary(context: DiskContext): number {
@@ -43,7 +45,7 @@ function clearTemporary(context: DiskContext): number {
   return names.length
 }
 
-/** 'back': the file is where it was. 'gap': another one is there, made while it was aside and nothing in its place. */
+/** 'back': the file is where it was. 'gap': another one is, made while it was aside and nothing in its place; that is still open. */
 function finishOrUndo(context: DiskContext, { id, note }: OpenNote): 'back' | 'gap' | 'done' {
   if (note.why === 'moved') return settleMove(context, id, note) ? 'back' : 'done'
   const state = context.trash.stateOf(id)
@@ -57,12 +59,12 @@ function finishOrUndo(context: DiskContext, { id, note }: OpenNote): 'back' | 'g
     return 'back'
   }
   const complete = note.why === 'removed' ? sameContentState(state, note.seen) : isPlaced(context, note)
-  const isGap = !complete && !isAbsent(context, note.path)
-  const back = !complete && !isGap && bringBack(context, id, note.path as RelPath)
+  const isTaken = !complete && !isAbsent(context, note.path)
+  if (isTaken && note.why === 'replaced' && note.temp !== undefined) return 'gap'
+  const back = !complete && !isTaken && bringBack(context, id, note.path as RelPath)
   if (back) context.trash.abandon(id)
   else context.trash.finish(id)
-  if (back) return 'back'
-  return isGap && note.why === 'replaced' && note.temp !== undefined ? 'gap' : 'done'
+  return back ? 'back' : 'done'
 }
 
 function isAbsent(context: DiskContext, path: string): boolean {

@@ -131,6 +131,7 @@ async function swapFile(
   })
   try {
     const result = exchange(context, path, temp, id, { expect, hash: options.hash })
+    if (result.kind === 'exists') await options.onGap?.()
     const held = settle(context, id, note)
     if (result.kind === 'written' || held) await syncParents(context, path)
     return held && (result.kind === 'written' || result.kind === 'exists') ? { ...result, held: id } : result
