@@ -1,5 +1,5 @@
 import { CollabError, NotPermittedError, RefusedChangeError } from '../base/errors.js'
-import type { AuthorId, DocId, EntryHash, OpId } from '../base/ids.js'
+import type { AuthorId, DocId } from '../base/ids.js'
 import type { KvOp } from '../base/kv.js'
 import type { Change } from '../log/change.js'
 import type { UpdatingChange } from '../doc/gate.js'
@@ -14,15 +14,14 @@ import { Applier } from './applier.js'
 import type { Applied } from './applier.js'
 import { Batch } from './batch.js'
 import { BodyReader } from './body-reader.js'
-import { splitContents } from './content-drafts.js'
 import { Drafter } from './drafter.js'
-import { keptTexts } from './kept-texts.js'
 import type { Draft } from './drafter.js'
 import type { DocUpdates } from './document-types.js'
 import { identityRow, newAuthor } from './identity.js'
 import { LeftEntries } from './left-entries.js'
 import type { Recall } from './left-entries.js'
 import type { Identity } from './identity.js'
+import { pendingMerges } from './pending-merges.js'
 import type { PinOf } from './pruning.js'
 import type { LiveSource, Outcome, ReplicaInit } from './replica-types.js'
 import { Sealer } from './sealer.js'
@@ -120,34 +119,10 @@ export class Replica {
   async mergeCollisions(): Promise<Outcome | undefined> {
     if (this.#init.keys.rights !== 'write') return undefined
     return await this.#reading(async (batch) => {
-      const { tree } = this.applier
-      const units: (readonly Change[])[] = tree.pendingAbsorbs().map(({ winner, loser }) => [{ kind: 'absorb', winner, loser }])
-      for (const contested of tree.contested()) {
-        const names = new Map<OpId, string>()
-        const texts = new Map<DocId, string>()
-        for (const { op, value } of contested.values) {
-          names.set(op, (await this.#authorOf(op)) ?? '')
-          if (value.kind === 'text') texts.set(value.doc, (await this.applier.documents.text(batch, value.doc)).text)
-        }
-        const split = { contested, who: (op: OpId) => names.get(op), textOf: (doc: DocId) => texts.get(doc) ?? '' }
-        units.push(...splitContents(this.#init.crypto, split))
-      }
-      const entryOf = (op: OpId): Promise<EntryHash | undefined> => this.#entryOf(op)
       const isOpen = (doc: DocId): boolean => [...this.live].some((source) => source.doc === doc)
-      units.push(...(await keptTexts({ crypto: this.#init.crypto, applier: this.applier, batch, entryOf, isOpen })))
+      const units = await pendingMerges({ ...this.#init, applier: this.applier, batch, isOpen })
       return units.length === 0 ? undefined : await this.#append(batch, await this.#sealAll(units))
     })
-  }
-
-  async #entryOf(op: OpId): Promise<EntryHash | undefined> {
-    for (const hash of (await this.#init.log.headers(op.slice(0, 32))).keys()) return hash
-    return undefined
-  }
-
-  /** What the author of an operation calls itself. */
-  async #authorOf(op: string): Promise<string | undefined> {
-    for (const { author } of (await this.#init.log.headers(op.slice(0, 32))).values()) return this.applier.members.get(author)
-    return undefined
   }
 
   /**
