@@ -89,7 +89,7 @@ export class LiveWorkspace implements Workspace {
       logger: init.logger.scope('sync'),
       prunes: init.pruneAfterMs !== undefined || !init.log.pruned.isEmpty,
       receive: (entries) => this.#receive(entries),
-      putBack: (run) => init.replica.putBack(run),
+      putBack: async (run) => (await init.replica.left?.putBack(run)) === true,
       onLacking: (peer) => this.#onLacking(peer),
       onSynced: (peer, synced) => this.#onSynced(peer, synced),
       onProgress: (received, expected) => init.events.emit('progress', { received, expected }),
@@ -98,8 +98,8 @@ export class LiveWorkspace implements Workspace {
       onFailure: (error) => this.#onFailure(error)
     })
     const { replica, keys, log } = init
-    replica.recall = (run) => this.#driver.recall(run)
-    this.#pruner = new Pruner({ ...init, logger: init.logger.scope('pruner'), pruneAfterMs: keys.rights === 'blind' ? undefined : init.pruneAfterMs, isKept: () => this.#driver.isKept })
+    if (replica.left !== undefined) replica.left.recall = (run) => this.#driver.recall(run)
+    this.#pruner = new Pruner({ ...init, left: replica.left, logger: init.logger.scope('pruner'), pruneAfterMs: keys.rights === 'blind' ? undefined : init.pruneAfterMs, isKept: () => this.#driver.isKept })
     this.#presence = new Presence({
       ...init,
       logger: init.logger.scope('presence'),

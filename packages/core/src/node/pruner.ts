@@ -3,7 +3,7 @@ import { errorMessage } from '../base/errors.js'
 import type { DocId } from '../base/ids.js'
 import type { Logger } from '../base/log.js'
 import type { Log } from '../log/log.js'
-import type { Replica } from './replica.js'
+import type { LeftEntries } from './left-entries.js'
 
 /** Between two looks for what is old by now, in milliseconds. */
 const LOOK_EVERY_MS = 60 * 60 * 1000
@@ -15,7 +15,8 @@ export type PinSource = () => Promise<ReadonlyMap<DocId, number>>
 
 export interface PrunerInit {
   readonly log: Log
-  readonly replica: Replica
+  /** None on a blind replica, where nothing may go. */
+  readonly left: LeftEntries | undefined
   readonly clock: Clock
   readonly logger: Logger
   /** What claims to be older than so many milliseconds may go; undefined: nothing ever does. */
@@ -57,17 +58,17 @@ export class Pruner {
   }
 
   async #look(): Promise<number> {
-    const { log, replica, clock, pruneAfterMs } = this.#init
-    if (pruneAfterMs === undefined) return 0
+    const { log, left, clock, pruneAfterMs } = this.#init
+    if (left === undefined || pruneAfterMs === undefined) return 0
     const before = clock.now() - pruneAfterMs
     const mayGo = (): boolean => !this.#isStopped && this.#init.isKept()
     const pinOf = await this.#pinOf()
     let count = 0
     for (const author of log.vector.keys()) {
-      while (mayGo() && (await replica.surveyOld(author, before))) await this.#turn()
+      while (mayGo() && (await left.survey(author, before))) await this.#turn()
     }
     for (const author of log.vector.keys()) {
-      for (let next = await replica.pruneNext(author, 0, pinOf, mayGo); next !== undefined; next = await replica.pruneNext(author, next.looked, pinOf, mayGo)) {
+      for (let next = await left.leave(author, 0, pinOf, mayGo); next !== undefined; next = await left.leave(author, next.looked, pinOf, mayGo)) {
         count += next.pruned
         await this.#turn()
       }

@@ -31,9 +31,9 @@ interface PruneOptions {
   readonly pruneAfterMs?: number | undefined
 }
 
-function prunerOf({ log, replica }: TestReplica, options: PruneOptions = {}): Pruner {
+function prunerOf({ log, left }: TestReplica, options: PruneOptions = {}): Pruner {
   const { pins = new Map(), isKept = () => true, pruneAfterMs } = { pruneAfterMs: AT_ONCE, ...options }
-  const pruner = new Pruner({ log, replica, clock: systemClock, logger: silentLogger, pruneAfterMs, isKept })
+  const pruner = new Pruner({ log, left, clock: systemClock, logger: silentLogger, pruneAfterMs, isKept })
   pruner.pin(() => Promise.resolve(pins))
   return pruner
 }
@@ -45,7 +45,7 @@ async function prune(test: TestReplica, options: PruneOptions = {}): Promise<num
 /** From now on `test` finds what it left to others at `other`. */
 function recallFrom(test: TestReplica, other: TestReplica): { asked: number } {
   const count = { asked: 0 }
-  test.replica.recall = async ({ author, head, first, last }) => {
+  test.left.recall = async ({ author, head, first, last }) => {
     count.asked++
     const entries = await other.log.read({ author, head, from: first, to: last, maxBytes: Infinity })
     return entries.length === last - first + 1 ? entries : undefined
@@ -242,10 +242,10 @@ describe('what a peer leaves to others', () => {
     const before = await thin.show()
     await expect(thin.replica.readTextAt(FILE.doc, old)).rejects.toMatchObject({ name: 'PrunedHistoryError' })
     await expect(thin.replica.updatesFrom(FILE.doc, 0)).rejects.toMatchObject({ name: 'PrunedHistoryError' })
-    thin.replica.recall = async () => await Promise.resolve(undefined)
+    thin.left.recall = async () => await Promise.resolve(undefined)
     await expect(thin.replica.readTextAt(FILE.doc, old)).rejects.toMatchObject({ name: 'PrunedHistoryError' })
     const other = typist(60).entries
-    thin.replica.recall = async ({ first, last }) => await Promise.resolve(other.slice(first, last + 1))
+    thin.left.recall = async ({ first, last }) => await Promise.resolve(other.slice(first, last + 1))
     await expect(thin.replica.readTextAt(FILE.doc, old)).rejects.toMatchObject({ name: 'MalformedError' })
     expect([thin.log.pruned.count, await thin.show()]).toEqual([pruned, before])
     const recalls = recallFrom(thin, full)
@@ -274,7 +274,7 @@ describe('what a peer leaves to others', () => {
       await expect(pastOf(thin, point)).rejects.toMatchObject({ name: 'PrunedHistoryError' })
       recallFrom(thin, full)
       expect(await pastOf(thin, point)).toEqual(await pastOf(full, point))
-      thin.replica.recall = undefined
+      thin.left.recall = undefined
       expect(await prune(thin)).toBeGreaterThan(0)
     }
   })

@@ -7,7 +7,6 @@ import type { UnitRun } from '../doc/y-document.js'
 import type { Entry } from '../log/entry.js'
 import type { PackedRuns, Staged } from '../log/log.js'
 import { PrunedError } from '../log/pruned-rows.js'
-import type { PrunedRun } from '../log/pruned-rows.js'
 import { attribute } from './attribution.js'
 import type { AuthoredRange } from './attribution.js'
 import { Applier } from './applier.js'
@@ -19,10 +18,8 @@ import type { Draft } from './drafter.js'
 import type { DocUpdates } from './document-types.js'
 import { identityRow, newAuthor } from './identity.js'
 import { LeftEntries } from './left-entries.js'
-import type { Recall } from './left-entries.js'
 import type { Identity } from './identity.js'
 import { pendingMerges } from './pending-merges.js'
-import type { PinOf } from './pruning.js'
 import type { LiveSource, Outcome, ReplicaInit } from './replica-types.js'
 import { Sealer } from './sealer.js'
 import { Turns } from './turns.js'
@@ -41,12 +38,13 @@ const BULK_ENTRIES = 64
  */
 export class Replica {
   readonly live = new Set<LiveSource>()
+  /** Old entries, out of the store and back; none on a blind replica. */
+  readonly left: LeftEntries | undefined
   readonly #init: ReplicaInit
   readonly #turns = new Turns()
   readonly #applier: Applier | undefined
   readonly #bodies: BodyReader | undefined
   readonly #sealer: Sealer | undefined
-  readonly #left: LeftEntries | undefined
   readonly #nonce: number
   /** Authors whose log forked, known before the batch that shows it is adopted. */
   readonly #forked: Set<AuthorId>
@@ -64,7 +62,7 @@ export class Replica {
     this.#bodies = new BodyReader(init.crypto, init.keys.readKey)
     const isForked = (author: AuthorId): boolean => this.#forked.has(author)
     this.#applier = new Applier({ crypto: init.crypto, kv: init.kv, bodies: this.#bodies, entryOf: (hash) => init.log.get(hash), linkOf: (hash) => init.log.link(hash), pruned: init.log.pruned, isForked, pace: init.pace })
-    this.#left = new LeftEntries({ ...init, applier: this.#applier, changesOf: (entry) => this.changesOf(entry), isForked })
+    this.left = new LeftEntries({ ...init, applier: this.#applier, changesOf: (entry) => this.changesOf(entry), isForked, live: this.live, inTurn: (job) => this.#job(job) })
     this.#sealer = new Sealer({ ...init, applier: this.#applier, bodies: this.#bodies })
   }
 
@@ -195,35 +193,6 @@ export class Replica {
     return await this.#reading(job)
   }
 
-  /** Where what was left to others is fetched when it is needed again. */
-  set recall(recall: Recall | undefined) {
-    if (this.#left !== undefined) this.#left.recall = recall
-  }
-
-  /** Looks on where the old entries of an author end; false once that is known. */
-  async surveyOld(author: AuthorId, before: number): Promise<boolean> {
-    return await this.#job(async () => (await this.#left?.survey(author, before)) === true)
-  }
-
-  /** Leaves the next old entries of an author behind seq `after` to others, if `mayGo` still holds; see `LeftEntries.leave`. */
-  async pruneNext(author: AuthorId, after: number, pinOf: PinOf, mayGo: () => boolean): Promise<{ readonly looked: number; readonly pruned: number } | undefined> {
-    return await this.#job(async (batch) => {
-      const pin = (doc: DocId): number => Math.min(pinOf(doc), ...[...this.live].filter((source) => source.doc === doc).map(({ position }) => position))
-      return mayGo() ? await this.#left?.leave(batch, author, after, pin) : undefined
-    })
-  }
-
-  /** Takes back what was left to others; false when nobody can be asked. */
-  async putBack(run: PrunedRun): Promise<boolean> {
-    try {
-      await this.#left?.takeBack(new PrunedError([run]), (job) => this.#job(job))
-      return true
-    } catch (error) {
-      if (error instanceof PrunedError) return false
-      throw error
-    }
-  }
-
   async releaseMemory(): Promise<void> {
     await this.#turns.run(async () => {
       await this.#tidy({ atRest: true })
@@ -258,8 +227,8 @@ export class Replica {
       try {
         return await this.#job(job)
       } catch (error) {
-        if (!(error instanceof PrunedError) || this.#left === undefined) throw error
-        await this.#left.takeBack(error, (putBack) => this.#job(putBack))
+        if (!(error instanceof PrunedError) || this.left === undefined) throw error
+        await this.left.takeBack(error)
       }
     }
   }

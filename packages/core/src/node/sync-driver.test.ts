@@ -33,7 +33,7 @@ class Stand {
       logger: silentLogger,
       prunes: false,
       receive: (entries) => test.replica.receive(entries),
-      putBack: (run) => test.replica.putBack(run),
+      putBack: (run) => test.left.putBack(run),
       onLacking: () => undefined,
       onSynced: () => undefined,
       onProgress: () => undefined,

@@ -17,6 +17,7 @@ import { createMemoryStore } from '../store/memory-store.js'
 import type { Pace } from './document-types.js'
 import { newAuthor } from './identity.js'
 import type { Author } from './identity.js'
+import type { LeftEntries } from './left-entries.js'
 import { nodeCrypto } from './node-crypto.js'
 import { Replica } from './replica.js'
 
@@ -56,6 +57,11 @@ export class TestReplica {
   get replica(): Replica {
     if (this.#replica === undefined) throw new TypeError('not open')
     return this.#replica
+  }
+
+  get left(): LeftEntries {
+    if (this.replica.left === undefined) throw new TypeError('a blind replica')
+    return this.replica.left
   }
 
   get log(): Log {
