@@ -5,25 +5,28 @@ import type { Change } from '../log/change.js'
 import type { UpdatingChange } from '../doc/gate.js'
 import type { UnitRun } from '../doc/y-document.js'
 import type { Entry } from '../log/entry.js'
-import type { PackedRuns, Staged } from '../log/log.js'
+import type { Staged } from '../log/log.js'
 import { PrunedError } from '../log/pruned-rows.js'
 import { attribute } from './attribution.js'
 import type { AuthoredRange } from './attribution.js'
 import { Applier } from './applier.js'
-import type { Applied } from './applier.js'
 import { Batch } from './batch.js'
 import { BodyReader } from './body-reader.js'
+import { Committer } from './committer.js'
+import { compact } from './compaction.js'
+import type { StoredHistory } from './compaction.js'
 import { Drafter } from './drafter.js'
 import type { Draft } from './drafter.js'
 import type { DocUpdates } from './document-types.js'
 import { identityRow, newAuthor } from './identity.js'
 import { LeftEntries } from './left-entries.js'
 import type { Identity } from './identity.js'
+import { resultsOf } from './local-results.js'
 import { pendingMerges } from './pending-merges.js'
 import type { LiveSource, Outcome, ReplicaInit } from './replica-types.js'
 import { Sealer } from './sealer.js'
 import { Turns } from './turns.js'
-import type { DocVersion, LocalChange, LocalResult, TextChange, TextState } from './workspace-types.js'
+import type { DocVersion, LocalChange, LocalResult, TextState } from './workspace-types.js'
 
 /** Client ids of this run start at a random number: no other run of this author, not even on a copied store, uses them. */
 const NONCE_BYTES = 6
@@ -45,9 +48,8 @@ export class Replica {
   readonly #applier: Applier | undefined
   readonly #bodies: BodyReader | undefined
   readonly #sealer: Sealer | undefined
+  readonly #committer: Committer
   readonly #nonce: number
-  /** Authors whose log forked, known before the batch that shows it is adopted. */
-  readonly #forked: Set<AuthorId>
   #identity: Identity
   #failed: Error | undefined
   /** The job under way is part of a catch-up. */
@@ -57,13 +59,17 @@ export class Replica {
     this.#init = init
     this.#identity = init.identity
     this.#nonce = init.crypto.randomBytes(NONCE_BYTES).reduce((nonce, byte) => nonce * 256 + byte, 0)
-    this.#forked = new Set(init.log.forks)
-    if (init.keys.rights === 'blind') return
-    this.#bodies = new BodyReader(init.crypto, init.keys.readKey)
-    const isForked = (author: AuthorId): boolean => this.#forked.has(author)
-    this.#applier = new Applier({ crypto: init.crypto, kv: init.kv, bodies: this.#bodies, entryOf: (hash) => init.log.get(hash), linkOf: (hash) => init.log.link(hash), pruned: init.log.pruned, isForked, pace: init.pace })
-    this.left = new LeftEntries({ ...init, applier: this.#applier, changesOf: (entry) => this.changesOf(entry), isForked, live: this.live, inTurn: (job) => this.#job(job) })
-    this.#sealer = new Sealer({ ...init, applier: this.#applier, bodies: this.#bodies })
+    const forked = new Set(init.log.forks)
+    if (init.keys.rights !== 'blind') {
+      const bodies = new BodyReader(init.crypto, init.keys.readKey)
+      const isForked = (author: AuthorId): boolean => forked.has(author)
+      const applier = new Applier({ crypto: init.crypto, kv: init.kv, bodies, entryOf: (hash) => init.log.get(hash), linkOf: (hash) => init.log.link(hash), pruned: init.log.pruned, isForked, pace: init.pace })
+      this.#bodies = bodies
+      this.#applier = applier
+      this.#sealer = new Sealer({ ...init, applier, bodies })
+      this.left = new LeftEntries({ ...init, applier, changesOf: (entry) => bodies.read(entry), isForked, live: this.live, inTurn: (job) => this.#job(job) })
+    }
+    this.#committer = new Committer({ ...init, applier: this.#applier, live: this.live, forked })
   }
 
   static async open(init: ReplicaInit): Promise<Replica> {
@@ -80,6 +86,10 @@ export class Replica {
   get applier(): Applier {
     if (this.#applier === undefined) throw new NotPermittedError('a blind link cannot read the workspace')
     return this.#applier
+  }
+
+  get #history(): StoredHistory {
+    return { ...this.#init, documents: this.#applier?.documents }
   }
 
   /** The changes inside an entry. */
@@ -104,7 +114,7 @@ export class Replica {
    *
    * @throws {NotPermittedError} without write rights.
    */
-  async edit(changes: readonly LocalChange[], rows?: (results: readonly LocalResult[]) => readonly KvOp[]): Promise<{ results: readonly LocalResult[]; outcome: Outcome }> {
+  async edit(changes: readonly LocalChange[], rows: (results: readonly LocalResult[]) => readonly KvOp[] = () => []): Promise<{ results: readonly LocalResult[]; outcome: Outcome }> {
     this.#checkMayWrite()
     return await this.#reading(async (batch) => {
       const { entries, results, ops } = await this.#draft(batch, changes, rows)
@@ -195,7 +205,7 @@ export class Replica {
 
   async releaseMemory(): Promise<void> {
     await this.#turns.run(async () => {
-      await this.#tidy({ atRest: true })
+      if (this.#failed === undefined) await compact(this.#history, { atRest: true })
       this.#applier?.documents.forget()
       this.#bodies?.forget()
     })
@@ -204,9 +214,10 @@ export class Replica {
   /** Marks the store as cleanly stopped; nothing may follow. */
   async close(): Promise<void> {
     await this.#turns.run(async () => {
-      await this.#tidy({ atRest: true })
-      if (this.#failed === undefined) await this.#init.kv.commit([identityRow({ ...this.#identity, clean: true })])
-      this.#failed ??= new CollabError('ClosedError', 'the workspace is closed')
+      if (this.#failed !== undefined) return
+      await compact(this.#history, { atRest: true })
+      await this.#init.kv.commit([identityRow({ ...this.#identity, clean: true })])
+      this.#failed = new CollabError('ClosedError', 'the workspace is closed')
     })
   }
 
@@ -215,7 +226,7 @@ export class Replica {
       if (this.#failed !== undefined) throw this.#failed
       this.#isBulk = false
       const result = await job(new Batch(this.#init.kv))
-      if (!this.#isBulk) await this.#tidy()
+      if (!this.#isBulk) await compact(this.#history, { atRest: false })
       this.#applier?.documents.trim()
       return result
     })
@@ -233,54 +244,16 @@ export class Replica {
     }
   }
 
-  /**
-   * Puts history together. Nobody needs it done: what keeps it from being made or stored is told where it matters, and it is
-   * tried again.
-   */
-  async #tidy({ atRest = false } = {}): Promise<void> {
-    if (this.#failed !== undefined) return
-    const documents = this.#applier?.documents
-    let packed: PackedRuns | undefined
-    let stored = false
-    try {
-      const snapshots = (await documents?.dueSnapshots(new Batch(this.#init.kv), { atRest })) ?? []
-      packed = atRest ? await this.#init.log.pack() : undefined
-      const ops = [...snapshots, ...(packed?.ops ?? [])]
-      if (ops.length > 0) await this.#init.kv.commit(ops)
-      stored = true
-    } catch {
-      // The next edit meets the same store, the next opening the same rows.
-    }
-    documents?.settleSnapshots({ stored })
-    packed?.settle(stored)
-  }
-
-  /** What cannot be packed with this commit is left for a later one. */
-  async #pack(batch: Batch, staged: Staged): Promise<void> {
-    try {
-      const { ops, unwritten } = await this.#init.log.packStaged(staged, batch.reader)
-      batch.add(ops)
-      for (const { table, key } of unwritten) batch.takeBack(table, key)
-    } catch {
-      // Whoever asks for the rows that cannot be read is told.
-    }
-  }
-
   /** Writes down what `changes` are, without applying it: whatever fails here leaves the replica as it was. */
-  async #draft(
-    batch: Batch,
-    changes: readonly LocalChange[],
-    rows: ((results: readonly LocalResult[]) => readonly KvOp[]) | undefined
-  ): Promise<{ entries: readonly Entry[]; results: readonly LocalResult[]; ops: readonly KvOp[] }> {
+  async #draft(batch: Batch, changes: readonly LocalChange[], rows: (results: readonly LocalResult[]) => readonly KvOp[]): Promise<{ entries: readonly Entry[]; results: readonly LocalResult[]; ops: readonly KvOp[] }> {
     try {
       const author = this.#identity.author.id
       const drafter = new Drafter({ crypto: this.#init.crypto, author, nonce: this.#nonce, applier: this.applier, batch })
       const drafts: Draft[] = []
       for (const change of changes) drafts.push(await drafter.draft(change))
-      const starts = await this.#counts(batch, drafts)
-      const results = drafts.map((draft, index) => resultOf(draft, starts[index] ?? 0))
+      const results = await resultsOf(this.applier.documents, batch, drafts)
       const entries = await this.#sealAll(drafts.flatMap((draft) => draft.units))
-      return { entries, results, ops: rows?.(results) ?? [] }
+      return { entries, results, ops: rows(results) }
     } catch (error) {
       this.applier.documents.forget()
       throw error
@@ -297,50 +270,14 @@ export class Replica {
     return await this.#take(batch, await this.#init.log.stage(entries, { trusted: true }))
   }
 
-  /** Applies and commits. From the first change in memory on, a failure leaves it ahead of the store. */
   async #take(batch: Batch, staged: Staged, { show = false } = {}): Promise<Outcome> {
     try {
       this.#isBulk = staged.accepted.length >= BULK_ENTRIES
-      batch.add(staged.ops)
-      for (const { author } of staged.forked) this.#forked.add(author)
-      const applied = await this.#applier?.apply(batch, staged.accepted)
-      await this.#pack(batch, staged)
-      const { ops } = batch
-      const committed = ops.length > 0 ? this.#init.kv.commit(ops) : undefined
-      await Promise.all([committed, show && !this.#isBulk && applied !== undefined ? this.#show(batch, applied) : undefined])
-      this.#init.log.adopt(staged)
-      return await this.#outcome(batch, staged, applied)
+      return await this.#committer.commit(batch, staged, { show: show && !this.#isBulk })
     } catch (error) {
       this.#failed = error instanceof Error ? error : new Error(String(error))
       throw error
     }
-  }
-
-  /**
-   * Shows what is being stored: a disk may take longer than the whole way from the peer. It is passed on, and edits made
-   * on it are signed, only in later turns.
-   */
-  async #show(batch: Batch, { texts }: Applied): Promise<void> {
-    for (const source of this.live) {
-      try {
-        if (texts.has(source.doc)) source.show(await this.applier.documents.updatesFrom(batch, source.doc, source.position))
-      } catch (error) {
-        // It is fetched when the source pulls.
-        if (!(error instanceof PrunedError)) throw error
-      }
-    }
-  }
-
-  /** For each draft, how many changes its document has before it. */
-  async #counts(batch: Batch, drafts: readonly Draft[]): Promise<readonly number[]> {
-    const next = new Map<DocId, number>()
-    const counts: number[] = []
-    for (const { doc } of drafts) {
-      const count = doc === undefined ? 0 : (next.get(doc) ?? (await this.applier.documents.row(batch, doc)).count)
-      if (doc !== undefined) next.set(doc, count + 1)
-      counts.push(count)
-    }
-    return counts
   }
 
   async #sealAll(units: readonly (readonly Change[])[]): Promise<readonly Entry[]> {
@@ -371,24 +308,4 @@ export class Replica {
     this.#identity = { ...this.#identity, author }
     await this.#init.kv.commit([identityRow(this.#identity)])
   }
-
-  async #outcome(batch: Batch, staged: Staged, applied: Applied | undefined): Promise<Outcome> {
-    if (this.#applier === undefined || applied === undefined) return { staged, nodes: [], texts: [], docs: new Set(), voids: [] }
-    const { tree, documents } = this.#applier
-    const texts: TextChange[] = []
-    for (const doc of applied.texts) {
-      const node = tree.view.nodeOf(doc)
-      if (node === undefined) continue
-      const { count } = await documents.row(batch, doc)
-      texts.push({ node: tree.view.get(node)?.node ?? node, doc, changes: count })
-    }
-    return { staged, nodes: tree.takeDirty(), texts, docs: applied.texts, voids: applied.voids }
-  }
-}
-
-function resultOf(draft: Draft, count: number): LocalResult {
-  const { node, doc, base } = draft
-  if (doc === undefined) return { node, doc, version: undefined }
-  if (base === undefined || base.whole) return { node, doc, version: { upTo: count + 1, plus: [] } }
-  return { node, doc, version: { upTo: base.version.upTo, plus: [...base.version.plus, count] } }
 }
