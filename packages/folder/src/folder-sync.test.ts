@@ -508,6 +508,29 @@ describe('what went wrong for others', () => {
     expect(b.read('a.md')).toContain('second')
   })
 
+  it('[BASE8] an edit that shows a line of the text that a crash may have put there was made on it, however near an older one is', async () => {
+    const wire = new Wire()
+    await using a = await testPeer({ wire, files: { 'a.md': '' } })
+    const first = await testPeer({ wire })
+    await matches(first, { 'a.md': '' })
+    a.write('a.md', 'one, which is rather long\n')
+    await matches(first, { 'a.md': 'one, which is rather long\n' })
+    await first.sync.stop()
+    const { entries } = first.workspace.status()
+    a.write('a.md', 'two\none, which is rather long\n')
+    await eventually('the edit came', () => first.workspace.status().entries > entries)
+    const [[key, value] = ['', new Uint8Array()]] = await first.workspace.rows.scan('folder_base')
+    const row = decodeRow(key, value)
+    if (row.type !== 'file') throw new Error('no row')
+    const { text, version } = await first.workspace.readText(row.doc)
+    const intended = { ...row, wanted: { doc: row.doc, version, hash: hashText(text) } }
+    await first.workspace.rows.commit([{ table: 'folder_base', key, value: encodeRow(intended) }])
+    first.write('a.md', 'two\nthree\n')
+    await using b = await first.restart()
+    await matches(a, { 'a.md': 'two\nthree\n' })
+    await alike(a, b)
+  })
+
   it('[BASE7] a text that a crash may have put on the disk is no edit when it turns up elsewhere, whatever came meanwhile', async () => {
     const wire = new Wire()
     await using a = await testPeer({ wire, files: { 'a.md': 'one\n' } })

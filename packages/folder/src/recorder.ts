@@ -122,13 +122,15 @@ export class Recorder {
     const { wanted } = row
     if (found?.hash === wanted.hash) {
       const agreed = { version: wanted.version, hash: wanted.hash }
-      const ring = (await this.#hasSeen(found, row, wanted)) ? pushedRing(row) : []
+      const ring = (await this.#hasSeen(found, row, wanted)) === 'no' ? [] : pushedRing(row)
       return { ...row, doc: wanted.doc, agreed, ring, wanted: undefined, gap: undefined, signature: found.signature, racy: found.racy }
     }
     if (await this.#mayBeElsewhere(row, found)) this.#context.unsettled.add(row)
     if (row.agreed === undefined) return (await this.#wasEdited(found, row)) ? placedRow(row) : undefined
-    const ring = (await this.#hasSeen(found, row, wanted)) ? [{ version: wanted.version, hash: wanted.hash }, ...row.ring] : row.ring
-    return { ...row, ring, wanted: undefined }
+    const seen = await this.#hasSeen(found, row, wanted)
+    // It was there, and what the file lacks of it was deleted.
+    if (seen === 'yes') return { ...placedRow(row), ring: pushedRing(row) }
+    return { ...row, ring: seen === 'maybe' ? [{ version: wanted.version, hash: wanted.hash }, ...row.ring] : row.ring, wanted: undefined }
   }
 
   /** Whether nothing at the path is what was there or was to be there: it may have been moved. */
@@ -139,14 +141,14 @@ export class Recorder {
   }
 
   /**
-   * Whether who edited the file may have had the new text already. Without a trace of it the old one counts: what the
+   * Whether who edited the file had the new text already. Without a trace of it the old one counts: what the
    * edit lacks of the new text was then never seen, and is not deleted by it. A file that is elsewhere is compared later.
    */
-  async #hasSeen(found: FoundText | undefined, { doc, agreed }: FileRow, wanted: WantedText): Promise<boolean> {
-    if (doc !== wanted.doc) return false
-    if (found === undefined || agreed === undefined) return true
+  async #hasSeen(found: FoundText | undefined, { doc, agreed }: FileRow, wanted: WantedText): Promise<'yes' | 'maybe' | 'no'> {
+    if (doc !== wanted.doc) return 'no'
+    if (found === undefined || agreed === undefined) return 'maybe'
     const { texts } = this.#context
-    return holdsNewLine(found.text, await texts.read(doc, agreed), await texts.read(doc, wanted))
+    return holdsNewLine(found.text, await texts.read(doc, agreed), await texts.read(doc, wanted)) ? 'yes' : 'no'
   }
 
   /**
