@@ -157,15 +157,19 @@ export class TextDocument {
   /**
    * Makes `edits` here as a machine change: whoever makes the same edits on the same state gets the same change.
    *
+   * @param twin - Made of the same steps, and of no use after this; needed where documents came in by several ways.
    * @throws {RangeError} as `edit` does.
    */
-  editDerived(edits: readonly TextEdit[]): DerivedChange {
+  editDerived(edits: readonly TextEdit[], twin = this.#copy()): DerivedChange {
     const base = this.digest()
-    const fork = emptyDoc(this.#doc)
-    Y.applyUpdate(fork, this.encode())
-    const update = sealDerived(this.#crypto, this.#doc, base, editAs(fork, NO_CLIENT, edits), NO_CLIENT)
+    const update = sealDerived(this.#crypto, this.#doc, base, editAs(twin.#y, NO_CLIENT, edits), NO_CLIENT)
     Y.applyUpdate(this.#y, update)
     return { kind: 'derived', doc: this.#doc, base, update }
+  }
+
+  /** What the sum of the steps says, in an order of Yjs' own: where neighbours don't stand in their order, another text. */
+  #copy(): TextDocument {
+    return TextDocument.load({ crypto: this.#crypto, doc: this.#doc, seeds: this.#seeds }, this.encode())
   }
 }
 

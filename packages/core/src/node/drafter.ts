@@ -209,11 +209,13 @@ export class Drafter {
 
   async #edit(change: Extract<LocalChange, { type: 'edit' }>): Promise<Draft> {
     const { documents } = this.#applier
-    const whole = !this.#edited.has(change.doc) && documents.isWhole(await documents.row(this.#batch, change.doc), change.base)
+    const row = await documents.row(this.#batch, change.doc)
+    const whole = !this.#edited.has(change.doc) && documents.isWhole(row, change.base)
     this.#edited.add(change.doc)
+    const twin = change.machine && row.contested ? await documents.fork(this.#batch, change.doc, change.base) : undefined
     const live = await documents.document(this.#batch, change.doc)
     const target = whole ? live : await documents.fork(this.#batch, change.doc, change.base)
-    const update = change.machine ? target.editDerived(change.edits) : target.edit(change.edits, this.#author, this.#nonce(change.doc, live, target))
+    const update = change.machine ? target.editDerived(change.edits, twin) : target.edit(change.edits, this.#author, this.#nonce(change.doc, live, target))
     return { units: [[update]], node: this.#applier.tree.view.nodeOf(change.doc), doc: change.doc, base: { version: change.base, whole } }
   }
 

@@ -137,6 +137,21 @@ describe('a file that came into another by two ways', () => {
       { numRuns: 8 }
     )
   })
+
+  it('[REP10] is changed by a machine where that meant to, also where lines of it stand in another order than in one of the files', async () => {
+    const texts = ['cc\naa\naa\nee\ndd\nbb\n2', 'aa\ncc\naa\nee\naa\nee\n4', 'ee\nee\nee\nee\naa\n0\n0']
+    const [winner, middle, loser] = texts.map((text, at) => newFile(`${at}.md`, text)) as [NewFile, NewFile, NewFile]
+    const made = new LooseAuthor().sign([winner, middle, loser].flatMap(({ changes }) => [...changes]))
+    const absorb = (into: NewFile, file: NewFile): Entry => new LooseAuthor().sign([{ kind: 'absorb', winner: into.node, loser: file.node }], { deps: [made.hash] })
+    const all = [...(await edited([made], middle, 52, markOf(0))), absorb(winner, middle), absorb(winner, loser), absorb(middle, loser)]
+    for (let at = 0; at < 32; at++) {
+      const test = await TestReplica.open()
+      await deliver(test, all)
+      const { text, version } = await test.replica.readText(winner.doc)
+      await test.replica.edit([{ type: 'edit', doc: winner.doc, base: version, edits: [{ at, remove: 0, insert: '!' }], machine: true }])
+      expect((await test.replica.readText(winner.doc)).text).toBe(`${text.slice(0, at)}!${text.slice(at)}`)
+    }
+  })
 })
 
 describe('files that absorb each other in every way there is', () => {
