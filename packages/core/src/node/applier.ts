@@ -157,12 +157,13 @@ export class Applier {
     batch.add(ops)
     const weight = weightOf(past)
     const includes = (cause: Cause): Promise<boolean> => this.#pasts.includes(past, cause)
+    const branches = (author: AuthorId): ReturnType<Pasts['branchesIn']> => this.#pasts.branchesIn(past, author)
     const voids: { entry: EntryHash; author: AuthorId; reason: string }[] = []
     const changes = this.#read(entry)
     if (typeof changes === 'string') voids.push({ entry: hash, author: header.author, reason: changes })
     else {
       for (const [index, change] of changes.entries()) {
-        const from: Provenance = { entry: hash, index, author: header.author, seq: header.seq, weight, past, includes }
+        const from: Provenance = { entry: hash, index, author: header.author, seq: header.seq, weight, past, includes, branches }
         const reason = await this.#applyChange(batch, from, change, changes, texts)
         if (reason !== undefined) voids.push({ entry: hash, author: header.author, reason })
       }

@@ -36,13 +36,11 @@ export function overlaps(steps: StepIndex, step: StepRow, change: DocStep['chang
  * from an absorbed document is there once its absorption is.
  */
 export async function stepsInPast(doc: DocId, steps: StepIndex, from: Provenance, isForked: (author: AuthorId) => boolean): Promise<HeldSteps> {
-  const unseen = new Set<StepRow>()
-  for (const [author, own] of steps.byAuthor) {
-    if (!isForked(author)) continue
-    for (const step of own) if (step.entry !== from.entry && !(await from.includes(step))) unseen.add(step)
-  }
+  const branches = new Map<AuthorId, (step: StepRow) => boolean>()
+  for (const author of steps.byAuthor.keys()) if (isForked(author)) branches.set(author, await from.branches(author))
   const holds = (step: StepRow): boolean =>
-    step.entry === from.entry || (step.seq <= newestSeq(from.past, step.author) && !unseen.has(step))
-  const absorptions = new Absorptions(doc, steps.absorbing.filter(holds))
+    step.entry === from.entry || (branches.get(step.author)?.(step) ?? step.seq <= newestSeq(from.past, step.author))
+  const absorbing = steps.absorbing.filter(holds)
+  const absorptions = absorbing.length === steps.absorbing.length ? steps.absorptions : new Absorptions(doc, absorbing)
   return { includes: (step) => holds(step) && absorptions.has(step.origin), absorptions }
 }

@@ -22,6 +22,8 @@ export interface Provenance {
   readonly weight: number
   readonly past: Past
   readonly includes: (cause: Cause) => Promise<boolean>
+  /** Which entries of an author whose log forked are in the past. */
+  readonly branches: (author: AuthorId) => Promise<(cause: Pick<Cause, 'seq' | 'entry'>) => boolean>
 }
 
 /** What a document is made of from one of its steps on. */

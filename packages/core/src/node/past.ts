@@ -5,6 +5,7 @@ import type { AuthorId, EntryHash } from '../base/ids.js'
 import type { KvOp, KvStore } from '../base/kv.js'
 import type { EntryHeader } from '../log/entry.js'
 import type { Link } from '../log/pruned-rows.js'
+import { Branches } from './branches.js'
 
 /** Newest entry of one branch of an author's log. */
 export interface PastHead {
@@ -35,8 +36,6 @@ const ROW_BYTES = 68
 const EVERY = 64
 /** Pasts kept in memory: heads of the logs and what their next entries name. */
 const CACHED = 512
-/** Links of forked logs kept in memory: honest logs don't fork, and a fork ends soon. */
-const CACHED_LINKS = 65_536
 
 /**
  * The causal past of every applied entry. Exact for forked logs too: a seq says nothing there, so a branch is
@@ -45,10 +44,11 @@ const CACHED_LINKS = 65_536
 export class Pasts {
   readonly #init: PastsInit
   readonly #cache = new Map<EntryHash, Past>()
-  readonly #links = new Map<EntryHash, EntryHash | null>()
+  readonly #branches: Branches
 
   constructor(init: PastsInit) {
     this.#init = init
+    this.#branches = new Branches(async (hash) => (await init.linkOf(hash))?.prev ?? null)
   }
 
   /** The past of an entry whose `prev` and `deps` are applied, and the rows that keep it. */
@@ -87,10 +87,17 @@ export class Pasts {
     return false
   }
 
+  /** Which entries of a forked log are in `past`: to be asked of many. */
+  async branchesIn(past: Past, author: AuthorId): Promise<(cause: Pick<Cause, 'seq' | 'entry'>) => boolean> {
+    const branches: ((seq: number) => EntryHash | undefined)[] = []
+    for (const head of past.get(author) ?? []) branches.push(await this.#branches.below(author, head))
+    return ({ seq, entry }) => branches.some((below) => below(seq)?.startsWith(entry) === true)
+  }
+
   /** Whether `cause`, of the same author, is on the branch that ends in `head`. */
   async isBelow(head: PastHead, { author, seq, entry }: Cause): Promise<boolean> {
     if (head.seq < seq || !this.#init.isForked(author)) return head.seq >= seq
-    return (await this.#below(head, seq))?.startsWith(entry) === true
+    return (await this.#branches.below(author, head))(seq)?.startsWith(entry) === true
   }
 
   async #join(author: AuthorId, a: readonly PastHead[], b: readonly PastHead[]): Promise<readonly PastHead[]> {
@@ -98,29 +105,13 @@ export class Pasts {
     if (all.length < 2) return all
     if (!this.#init.isForked(author)) return [all.reduce((best, head) => (head.seq > best.seq ? head : best))]
     const kept: PastHead[] = []
-    for (const head of all) if (!(await this.#isCovered(head, all))) kept.push(head)
+    for (const head of all) if (!(await this.#isCovered(author, head, all))) kept.push(head)
     return kept
   }
 
-  async #isCovered(head: PastHead, by: readonly PastHead[]): Promise<boolean> {
-    for (const other of by) if (other.seq > head.seq && (await this.#below(other, head.seq)) === head.hash) return true
+  async #isCovered(author: AuthorId, head: PastHead, by: readonly PastHead[]): Promise<boolean> {
+    for (const other of by) if (other.seq > head.seq && (await this.#branches.below(author, other))(head.seq) === head.hash) return true
     return false
-  }
-
-  /** The entry at `seq` on the branch that ends in `head`. */
-  async #below(head: PastHead, seq: number): Promise<EntryHash | undefined> {
-    let at: EntryHash | null = head.hash
-    for (let steps = head.seq - seq; steps > 0 && at !== null; steps--) at = await this.#before(at)
-    return head.seq < seq || at === null ? undefined : at
-  }
-
-  async #before(hash: EntryHash): Promise<EntryHash | null> {
-    const known = this.#links.get(hash)
-    if (known !== undefined) return known
-    const before = (await this.#init.linkOf(hash))?.prev ?? null
-    if (this.#links.size >= CACHED_LINKS) this.#links.clear()
-    this.#links.set(hash, before)
-    return before
   }
 
   async #stored(hash: EntryHash): Promise<Past | undefined> {
