@@ -16,6 +16,7 @@ interface Source {
 
 /** A file that chunks were read from stays open for so long: it is opened once for all of them. */
 const SOURCE_IDLE_MS = 2_000
+const UNWANTED = 'nobody wants this file any more'
 
 export interface BlobFilesInit {
   readonly workspace: Pick<Workspace, 'blobs'>
@@ -36,6 +37,8 @@ export interface BlobFilesInit {
 export class BlobFiles implements BlobPlace {
   readonly #init: BlobFilesInit
   readonly #parts = new Map<BlobId, BlobPart>()
+  /** Parts that are being looked through. */
+  readonly #preparing = new Map<BlobId, { part?: Promise<BlobPart> }>()
   readonly #sources = new Map<BlobId, Source>()
   /** Whole, and not placed yet. */
   readonly #ready = new Set<BlobId>()
@@ -65,17 +68,32 @@ export class BlobFiles implements BlobPlace {
   }
 
   async prepare(list: ChunkList): Promise<Bitfield> {
-    const known = this.#parts.get(list.blob)
+    const { blob } = list
+    const known = this.#parts.get(blob)
     if (known !== undefined) return known.field
+    const preparing = this.#preparing.get(blob) ?? {}
+    this.#preparing.set(blob, preparing)
+    const isWanted = (): boolean => this.#preparing.get(blob) === preparing
+    try {
+      preparing.part ??= this.#prepare(list, isWanted)
+      return (await preparing.part).field
+    } finally {
+      if (isWanted()) this.#preparing.delete(blob)
+    }
+  }
+
+  /** @throws when it was given up meanwhile: the part has no name any more, and another one may have it. */
+  async #prepare(list: ChunkList, isWanted: () => boolean): Promise<BlobPart> {
     this.#init.thread.warm()
     const opened = this.#init.fs.openPart(list.blob, list.size)
     const file = new SharedFile(opened)
     try {
       const field = opened.isNew ? new Bitfield(list.count) : await file.use(({ fd }) => this.#init.thread.match(fd, list))
       if (!field.isWhole) await file.use(({ fd }) => this.#takeOver(list, fd, field))
-      this.#close(list.blob)
-      this.#parts.set(list.blob, new BlobPart(file, field))
-      return field
+      if (!isWanted()) throw new Error(UNWANTED)
+      const part = new BlobPart(file, field)
+      this.#parts.set(list.blob, part)
+      return part
     } catch (error) {
       file.close()
       throw error
@@ -94,7 +112,7 @@ export class BlobFiles implements BlobPlace {
 
   async write(list: ChunkList, index: number, sealed: Uint8Array): Promise<Kept> {
     const part = this.#parts.get(list.blob)
-    if (part === undefined) throw new Error('nobody wants this file any more')
+    if (part === undefined) throw new Error(UNWANTED)
     const kept = await part.use((fd) => this.#init.thread.open(fd, list, index, sealed))
     if (kept !== 'kept') return kept
     part.field.set(index)
@@ -117,6 +135,7 @@ export class BlobFiles implements BlobPlace {
 
   drop(blob: BlobId): Promise<void> {
     this.#ready.delete(blob)
+    this.#preparing.delete(blob)
     this.#close(blob)
     this.#init.fs.dropPart(blob)
     return Promise.resolve()
@@ -129,6 +148,7 @@ export class BlobFiles implements BlobPlace {
 
   stop(): void {
     this.#cancelLook?.()
+    this.#preparing.clear()
     for (const blob of this.#parts.keys()) this.#close(blob)
     for (const blob of this.#sources.keys()) this.#forget(blob)
   }

@@ -48,6 +48,12 @@ const DISK_RETRY_MS = 5_000
 /** What could not be read for a peer is looked at again after this time. */
 const LOOK_AGAIN_MS = 2_000
 
+/** That a blob is wanted: another one each time, as what was fetched for an earlier one is gone. */
+interface Want {
+  /** As the tree says it to who can read it. */
+  readonly size: number | undefined
+}
+
 /** Carries out what the pull machine decides: between the machine, the manifests, the chunks' place and the transport. */
 export class BlobDriver implements Blobs {
   readonly #init: BlobDriverInit
@@ -58,8 +64,7 @@ export class BlobDriver implements Blobs {
   readonly #up: TokenBucket
   readonly #down: TokenBucket
   readonly #events: Emitter<{ whole: BlobId }>
-  /** Wanted, with the size that the tree says to who can read it. */
-  readonly #wanted = new Map<BlobId, number | undefined>()
+  readonly #wanted = new Map<BlobId, Want>()
   #place: BlobPlace | undefined
   #transport: Transport | undefined
   #cancelTimer: (() => void) | undefined
@@ -124,7 +129,7 @@ export class BlobDriver implements Blobs {
 
   want(blob: BlobId, size?: number): void {
     if (this.#wanted.has(blob) || this.#place === undefined) return
-    this.#wanted.set(blob, size)
+    this.#wanted.set(blob, { size })
     this.#handle({ type: 'wanted', blob })
   }
 
@@ -209,19 +214,22 @@ export class BlobDriver implements Blobs {
   /** Says what is here of a wanted blob; one with another size than the tree says is nobody's. */
   async #prepare(list: ChunkList): Promise<void> {
     const { blob } = list
-    if (!this.#wanted.has(blob)) return
-    if (list.size !== (this.#wanted.get(blob) ?? list.size)) return this.unwant(blob)
+    const want = this.#wanted.get(blob)
+    const isWanted = (): boolean => this.#wanted.get(blob) === want
+    if (want === undefined) return
+    if (list.size !== (want.size ?? list.size)) return this.unwant(blob)
     if ((await this.#init.admit?.(list)) === false) return await this.forget(blob)
-    const chunks = await this.#insist(() => this.#place?.prepare(list))
-    if (chunks !== undefined && this.#wanted.has(blob)) this.#handle({ type: 'opened', blob, held: { list, chunks } })
+    const chunks = await this.#insist(isWanted, () => this.#place?.prepare(list))
+    if (chunks !== undefined && isWanted()) this.#handle({ type: 'opened', blob, held: { list, chunks } })
   }
 
   /** The disk may refuse for a while. */
-  async #insist<T>(step: () => Promise<T> | undefined): Promise<T | undefined> {
-    while (!this.#stopped) {
+  async #insist<T>(isWanted: () => boolean, step: () => Promise<T> | undefined): Promise<T | undefined> {
+    while (!this.#stopped && isWanted()) {
       try {
         return await step()
       } catch (error) {
+        if (this.#stopped || !isWanted()) return undefined
         this.#init.onTrouble(`a file cannot be fetched now, and is tried again: ${errorMessage(error)}`)
         await new Promise<void>((resolve) => void this.#init.clock.after(DISK_RETRY_MS, resolve))
       }
@@ -250,17 +258,20 @@ export class BlobDriver implements Blobs {
 
   async #store({ peer, blob, index, bytes }: PullEffect & { type: 'store' }): Promise<void> {
     const { length } = bytes
+    const want = this.#wanted.get(blob)
     const list = await this.#lists.list(blob)
     const stored = (outcome: 'ok' | 'bad' | 'failed'): void => this.#handle({ type: 'stored', peer, blob, index, bytes: length, outcome })
     if (list === undefined || this.#place === undefined) return stored('failed')
     try {
       const kept = await this.#place.write(list, index, bytes)
+      if (this.#wanted.get(blob) !== want && kept !== 'false-hash') return stored('failed')
       if (kept === 'kept') return stored('ok')
       if (kept === 'false-hash') return stored('bad')
       // A chunk that does not open is its author's doing, and whoever sends it is not to blame.
       this.unwant(blob)
       this.#init.onTrouble('a file that a member added cannot be read by anybody; it should add it anew')
     } catch (error) {
+      if (this.#stopped || this.#wanted.get(blob) !== want) return stored('failed')
       this.#init.onTrouble(`a part of a file could not be written: ${errorMessage(error)}`)
       await new Promise<void>((resolve) => void this.#init.clock.after(DISK_RETRY_MS, resolve))
     }
@@ -268,16 +279,20 @@ export class BlobDriver implements Blobs {
   }
 
   async #whole(blob: BlobId): Promise<void> {
+    const want = this.#wanted.get(blob)
+    const isWanted = (): boolean => this.#wanted.get(blob) === want
     try {
       await this.#place?.finish(blob)
     } catch (error) {
+      if (this.#stopped || !isWanted()) return
       this.#init.onTrouble(`the disk did not keep a file that came, which is fetched again: ${errorMessage(error)}`)
       await this.#look(blob)
       await new Promise<void>((resolve) => void this.#init.clock.after(DISK_RETRY_MS, resolve))
-      const size = this.#wanted.get(blob)
-      if (this.#wanted.delete(blob)) this.want(blob, size)
-      return
+      if (want === undefined || !isWanted()) return
+      this.#wanted.delete(blob)
+      return this.want(blob, want.size)
     }
+    if (!isWanted()) return
     this.#wanted.delete(blob)
     this.#events.emit('whole', blob)
   }

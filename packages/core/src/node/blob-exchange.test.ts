@@ -206,6 +206,45 @@ describe('blobs over real connections', () => {
     expect(a.driver.status().sentBytes).toBeGreaterThan(2 * bytes.length)
   })
 
+  it('[BLOB68] are whole also where they were given up, and wanted again before what was fetched of them was', async () => {
+    const bytes = content(22, 1_500_000)
+    const a = await start()
+    const named = await a.add(bytes)
+    for (const step of ['prepare', 'write', 'finish'] as const) {
+      const c = await start([a])
+      const { files } = c
+      const begun = Promise.withResolvers<void>()
+      const [end, next] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+      /** The first time it goes on late; what it did then was to what is gone by now. */
+      const late = async <T>(at: typeof step, then: () => Promise<T>, gone: T): Promise<T> => {
+        if (at !== step || at === waited) return await then()
+        waited = at
+        begun.resolve()
+        await end.promise
+        return gone
+      }
+      let waited = ''
+      const [prepare, write] = [files.prepare.bind(files), files.write.bind(files)]
+      files.drop = (blob?: BlobId) => Promise.resolve(void (blob !== undefined && files.contents.delete(blob)))
+      files.prepare = (list) =>
+        late('prepare', async () => {
+          if (waited !== '' && step !== 'write') await next.promise
+          return await prepare(list)
+        }, Bitfield.whole(list.count))
+      files.write = (list, index, plain) => late('write', () => write(list, index, plain), undefined)
+      files.finish = () => late('finish', () => Promise.resolve(), undefined)
+      c.driver.want(named.blob, named.size)
+      await begun.promise
+      c.driver.unwant(named.blob)
+      const fetched = c.fetch(named)
+      await untilTrue(() => step !== 'write' || files.contents.has(named.blob))
+      end.resolve()
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      next.resolve()
+      expect([step, equalBytes((await fetched) ?? new Uint8Array(), bytes), c.refused]).toEqual([step, true, []])
+    }
+  })
+
   it('[BLOB2] are held by one that cannot read, and come from there when the author is gone', async () => {
     const bytes = content(3, 2_000_000)
     const path = directory()
