@@ -30,6 +30,11 @@ export class Absorptions {
     this.#found = undefined
   }
 
+  /** Whether `step` says again that one document absorbed another. */
+  isRepeated({ origin, loser }: StepRow): boolean {
+    return loser !== undefined && this.#losers.get(origin ?? this.#doc)?.has(loser) === true
+  }
+
   /** Whether `step` absorbs what came through another document before. */
   isAnotherWay({ origin, loser }: StepRow): boolean {
     const known = loser === undefined ? undefined : this.#winners.get(loser)

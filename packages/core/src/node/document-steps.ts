@@ -21,6 +21,17 @@ export function withoutSeedRanges(step: StepRow): StepRow {
   return step.isSeed && step.origin === undefined ? { ...step, ranges: [] } : step
 }
 
+/** Those of `steps` from number `from` on that do not say again what one before them said: each merge once. */
+export function withoutRepeats(doc: DocId, steps: readonly StepRow[], from = 0): readonly StepRow[] {
+  const before = new Absorptions(doc)
+  return steps.filter((step, at) => {
+    if (step.loser === undefined) return at >= from
+    const isRepeated = before.isRepeated(step)
+    before.add(step)
+    return at >= from && !isRepeated
+  })
+}
+
 /** A step of `loser` as the document that absorbed it has it. */
 export function within(step: StepRow, loser: DocId): StepRow {
   return step.origin === undefined ? { ...step, origin: loser, ranges: step.isSeed ? [] : step.ranges } : step

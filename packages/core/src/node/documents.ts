@@ -11,7 +11,7 @@ import { Translations } from '../doc/translations.js'
 import type { Change, SeedChange } from '../log/change.js'
 import type { PrunedRows } from '../log/pruned-rows.js'
 import type { Batch } from './batch.js'
-import { overlaps, stepOf, stepsInPast, within, withoutSeedRanges } from './document-steps.js'
+import { overlaps, stepOf, stepsInPast, within, withoutRepeats, withoutSeedRanges } from './document-steps.js'
 import { DEFAULT_PACE } from './document-types.js'
 import type { DocUpdates, Pace, Provenance } from './document-types.js'
 import { decodeDocRow, encodeDocRow, EMPTY_DOC } from './step-row.js'
@@ -162,13 +162,16 @@ export class Documents {
   async absorb(batch: Batch, from: Provenance, winner: DocId, loser: DocId): Promise<void> {
     const open = await this.#load(batch, winner)
     await this.#loadSeeds(batch, open, [{ ...stepOf(from, []), loser }])
-    const merge = stepUpdate(this.#crypto, winner, { author: from.author, via: [], change: { kind: 'absorbed', loser } }, seedsOf(open))
-    const ranges = merge === undefined ? [] : updateRanges(merge)
+    const ranges = open.steps.rangesOfMerge(loser) ?? this.#mergeRanges(open, winner, loser)
     await this.#append(batch, winner, { ...stepOf(from, ranges), loser }, undefined)
     const inner = await this.#load(batch, loser)
     if (inner.row.into.includes(winner)) return
     this.#setRow(batch, loser, inner, { ...inner.row, into: [...inner.row.into, winner] })
     for (const step of inner.steps.all) await this.#appendAbsorbed(batch, winner, within(step, loser))
+  }
+
+  #mergeRanges(open: OpenDoc, winner: DocId, loser: DocId): readonly ClientRange[] {
+    return updateRanges(new Translations(this.#crypto, seedsOf(open)).between(winner, loser).mergeUpdate())
   }
 
   /** Closes all documents, and forgets what was done to them and not logged. Call while nothing was applied. */
@@ -298,6 +301,7 @@ export class Documents {
 
   async #extend(batch: Batch, doc: DocId, open: OpenDoc, next: DocRow, step: StepRow): Promise<void> {
     if (step.isSeed && open.seeds.get(doc) === '') open.seeds.set(doc, await this.#seedText(next))
+    const isRepeated = open.steps.absorptions.isRepeated(step)
     for (const full of this.#withSeedRanges(doc, [step], open.seeds.get(doc) ?? '')) open.steps.add(full)
     this.#setRow(batch, doc, open, next)
     this.#pack(batch, doc, open, next.count)
@@ -308,7 +312,7 @@ export class Documents {
       open.snapshot = 0
       open.sum = 0
       open.document = undefined
-    } else if (open.document !== undefined) open.document = await this.#bodies.applied(open.document, step, open.steps.absorptions)
+    } else if (open.document !== undefined && !isRepeated) open.document = await this.#bodies.applied(open.document, step, open.steps.absorptions)
   }
 
   /** A page for the newest steps, as soon as they fill one; the document's first step stays in its row. */
@@ -388,8 +392,8 @@ export class Documents {
   }
 
   /** How `steps` are applied, of which the first ones are, unless everything must be built anew. */
-  #replay({ row, steps: { absorptions }, seeds }: OpenDoc, doc: DocId, steps: readonly StepRow[], applied: number): Replay {
-    if (!row.contested) return { steps: steps.slice(applied), absorptions, shared: undefined }
+  #replay({ row, steps: { absorbing, absorptions }, seeds }: OpenDoc, doc: DocId, steps: readonly StepRow[], applied: number): Replay {
+    if (!row.contested) return { steps: absorbing.length < 2 ? steps.slice(applied) : withoutRepeats(doc, steps, applied), absorptions, shared: undefined }
     return replayOf(this.#crypto, doc, steps, (inner) => seeds.get(inner) ?? '')
   }
 

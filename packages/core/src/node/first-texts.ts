@@ -22,6 +22,7 @@ const HASH_PREFIX = 32
  */
 export class FirstTexts {
   readonly #crypto: Crypto
+  /** In order of their content hashes: who looks for the first of them has it at once, however many there are. */
   readonly #known = new Map<NodeId, FirstText[]>()
   readonly #hashes = new WeakMap<SeedChange, Uint8Array>()
 
@@ -56,7 +57,8 @@ export class FirstTexts {
     const known = this.#known.get(change.node) ?? []
     this.#known.set(change.node, known)
     const cause = { author, seq, entry: op.slice(0, HASH_PREFIX) }
-    known.push({ doc: change.content.value.doc, contentHash: change.create.contentHash, cause })
+    const { contentHash } = change.create
+    known.splice(firstBehind(known, contentHash), 0, { doc: change.content.value.doc, contentHash, cause })
   }
 
   /**
@@ -73,11 +75,19 @@ export class FirstTexts {
   }
 
   async #firstOf(node: NodeId, includes: (cause: Cause) => Promise<boolean>): Promise<FirstText | undefined> {
-    let first: FirstText | undefined
-    for (const text of this.#known.get(node) ?? []) {
-      if (first !== undefined && compareBytes(first.contentHash, text.contentHash) <= 0) continue
-      if (await includes(text.cause)) first = text
-    }
-    return first
+    for (const text of this.#known.get(node) ?? []) if (await includes(text.cause)) return text
+    return undefined
   }
+}
+
+/** Where in `known` the first one with a greater content hash is. */
+function firstBehind(known: readonly FirstText[], contentHash: Uint8Array): number {
+  let [low, high] = [0, known.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    const text = known[middle]
+    if (text !== undefined && compareBytes(text.contentHash, contentHash) <= 0) low = middle + 1
+    else high = middle
+  }
+  return low
 }

@@ -4,6 +4,7 @@ import { SharedUnits } from '../doc/shared-units.js'
 import { Translations } from '../doc/translations.js'
 import type { SeedLookup } from '../doc/translations.js'
 import { Absorptions } from './absorptions.js'
+import { withoutRepeats } from './document-steps.js'
 import { canonicalOrder } from './step-row.js'
 import type { StepRow } from './step-row.js'
 
@@ -20,7 +21,7 @@ export interface Replay {
  * what a change is rewritten to name is there: they stand on nothing but first texts and each other.
  */
 export function replayOf(crypto: Crypto, doc: DocId, steps: readonly StepRow[], seeds: SeedLookup): Replay {
-  const ordered = [...steps].sort(canonicalOrder)
+  const ordered = withoutRepeats(doc, [...steps].sort(canonicalOrder))
   const absorptions = new Absorptions(doc, ordered)
   if (!absorptions.areSeveral) return { steps: ordered, absorptions, shared: undefined }
   const { ways } = absorptions

@@ -44,6 +44,8 @@ export class StepIndex {
   readonly #doc: DocId
   readonly #clients = new Map<number, ClientPieces>()
   readonly #merges = new Map<number, Merge>()
+  /** What a document brought when this one absorbed it. */
+  readonly #brought = new Map<DocId, readonly ClientRange[]>()
   /** Changes of absorbed documents. */
   readonly #absorbed = new Set<string>()
 
@@ -67,6 +69,11 @@ export class StepIndex {
   /** Whether the change of an absorbed document is here: it may come by several ways. */
   hasAbsorbed(step: StepRow): boolean {
     return this.#absorbed.has(keyOf(step))
+  }
+
+  /** The structs that the merge of `loser` into this very document brought; undefined before it. */
+  rangesOfMerge(loser: DocId): readonly ClientRange[] | undefined {
+    return this.#brought.get(loser)
   }
 
   /** All of them. */
@@ -109,6 +116,7 @@ export class StepIndex {
   #addMerge(step: StepRow, ranges: readonly ClientRange[]): void {
     this.absorbing.push(step)
     this.absorptions.add(step)
+    if (step.loser !== undefined && step.origin === undefined) this.#brought.set(step.loser, ranges)
     for (const { client, to } of ranges) {
       const place = mergeOf(client)
       const known = place === undefined ? undefined : this.#merges.get(place.merge)

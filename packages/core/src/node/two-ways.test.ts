@@ -174,6 +174,26 @@ describe('files that absorb each other in every way there is', () => {
   })
 })
 
+describe('a merge that is said again and again', () => {
+  it('[REP9] is computed once', async () => {
+    const texts = ['a', 'b'].map((other) => Array.from({ length: 30_000 }, (_, at) => `${at % 2 === 0 ? 'common' : other}${(at * 7) % 10_007}\n`).join(''))
+    const hash = (text: string): Uint8Array => crypto.sha256(utf8(text))
+    const [winner, loser] = texts.sort((a, b) => compareBytes(hash(a), hash(b))).map((text, at) => newFile(`${at}.md`, text)) as [NewFile, NewFile]
+    const test = await TestReplica.open()
+    const author = new LooseAuthor()
+    const merge: Change = { kind: 'absorb', winner: winner.node, loser: loser.node }
+    await deliver(test, [author.sign([...winner.changes, ...loser.changes])])
+    const timeOf = async (changes: readonly Change[]): Promise<number> => {
+      const begun = performance.now()
+      await deliver(test, [author.sign(changes)])
+      return performance.now() - begun
+    }
+    const first = await timeOf([merge])
+    expect(await timeOf(Array.from({ length: 200 }, () => merge))).toBeLessThan(50 * first)
+    expect(test.replica.applier.voids).toBe(0)
+  })
+})
+
 describe('a live Y.Doc of such a text', () => {
   const [winner, left, right, loser] = fourFiles(0)
   const made = new LooseAuthor().sign([winner, left, right, loser].flatMap(({ changes }) => [...changes]))
