@@ -9,6 +9,7 @@ import { TextDocument, stepUpdate } from '../doc/text-document.js'
 import type { DocStep } from '../doc/text-document.js'
 import { Translations } from '../doc/translations.js'
 import type { Change, SeedChange } from '../log/change.js'
+import { PrunedError } from '../log/pruned-rows.js'
 import type { PrunedRows } from '../log/pruned-rows.js'
 import type { Batch } from './batch.js'
 import { overlaps, stepOf, stepsInPast, within, withoutRepeats, withoutSeedRanges } from './document-steps.js'
@@ -188,7 +189,10 @@ export class Documents {
       const open = this.#open.get(doc)
       if (open === undefined || work >= WORK_AT_ONCE || !this.#isDue(open, atRest)) continue
       work += open.steps.all.length - open.snapshot
-      await this.#whole(batch, open, doc)
+      await this.#whole(batch, open, doc).catch((error: unknown) => {
+        // Whoever wants its text has them brought back.
+        if (!(error instanceof PrunedError)) throw error
+      })
     }
     this.#grown.clear()
     return [...this.#snapshots.made.values()].map(({ op }) => op)

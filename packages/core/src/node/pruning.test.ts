@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
+import { compareBytes, utf8 } from '../base/bytes.js'
 import { systemClock } from '../base/clock.js'
 import type { DocId } from '../base/ids.js'
 import { parseNodeId } from '../base/ids.js'
@@ -17,6 +18,7 @@ import { LiveDocument } from './live-document.js'
 import { readPast } from './past-view.js'
 import { Pruner } from './pruner.js'
 import { crypto, deliver, LooseAuthor, newFile, TestReplica } from './test-replicas.js'
+import type { NewFile } from './test-replicas.js'
 
 const TEXT = 'first line\n'
 const FILE = newFile('a.md', TEXT)
@@ -115,6 +117,21 @@ describe('what a peer leaves to others', () => {
     const forked = typist(20)
     forked.sign([insert(forked, FILE.doc, 0, 'z', 1)], { after: forked.entries[3]! })
     expect((await prunedPair(forked.entries)).pruned).toBe(0)
+  })
+
+  it('[PRUNE18] does not keep what else is here from being put together', async () => {
+    const texts = ['one\ntwo\nx\n', 'one\ntwo\ny\n'].sort((a, b) => compareBytes(crypto.sha256(utf8(a)), crypto.sha256(utf8(b))))
+    const [winner, loser] = texts.map((text, at) => newFile(`${at}.md`, text)) as [NewFile, NewFile]
+    const [first, late] = [typist(40, loser), typist(40)]
+    const { thin } = await prunedPair(first.entries)
+    const made = new LooseAuthor().sign([...winner.changes], { deps: [first.entries[0]!.hash] })
+    const merge = new LooseAuthor().sign([{ kind: 'absorb', winner: winner.node, loser: loser.node }], { deps: [made.hash] })
+    await deliver(thin, [made, merge])
+    const rowsOf = async (table: string): Promise<number> => (await thin.kv.scan(table)).length
+    const before = [await rowsOf('segment'), await rowsOf('snapshot')]
+    await deliver(thin, late.entries)
+    await thin.replica.releaseMemory()
+    expect([await rowsOf('segment'), await rowsOf('snapshot')].map((rows, at) => rows > before[at]!)).toEqual([true, true])
   })
 
   it('[PRUNE4] is nothing of a document whose edits can be undone, and no undo needs what went before', async () => {
