@@ -287,6 +287,7 @@ export class FolderSync {
     } finally {
       this.#working = undefined
     }
+    if (this.#isAtRest()) await this.#recorder.concludeDoubts().catch((error: unknown) => this.#logger.warn('files in doubt stay so', { reason: errorMessage(error) }))
     if (this.#isSettled()) this.#settle()
     else if (this.#root.stopped === undefined) this.#resume()
   }
@@ -320,14 +321,18 @@ export class FolderSync {
     })
   }
 
+  /** Nothing is left to do, or nothing will be done. */
   #isSettled(): boolean {
-    if (this.#stopped || this.#root.stopped !== undefined) return true
+    return this.#stopped || this.#root.stopped !== undefined || this.#isAtRest()
+  }
+
+  #isAtRest(): boolean {
+    if (this.#stopped || this.#root.stopped !== undefined) return false
     const idle = this.#working === undefined && this.#lateWrites.length === 0 && !this.#lookout.scanWanted
     return this.#started && idle && this.#context.dirty.waiting === 0
   }
 
   #settle(): void {
-    this.#context.unsettled.clear()
     for (const waiter of this.#waiters.splice(0)) waiter()
   }
 }

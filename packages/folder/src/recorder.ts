@@ -1,5 +1,6 @@
 import { shareMostLines } from '@collab/core'
 import type { NodeId } from '@collab/core'
+import { BASE_TABLE } from './base-index.js'
 import type { BaseRow, FileRow, WantedText } from './base-row.js'
 import { isInDoubt, pushedRing } from './base-row.js'
 import { holdsNewLine } from './best-base.js'
@@ -98,8 +99,22 @@ export class Recorder {
       if (settled === undefined) dropped.push(row.node)
       else rows.push(settled)
     }
-    if (rows.length + dropped.length > 0) await this.#context.index.save(rows, dropped)
+    const { index, unsettled } = this.#context
+    const [open, certain] = [(node: NodeId): boolean => unsettled.has(node), (node: NodeId): boolean => !unsettled.has(node)]
+    // In memory only: a crash before what was moved is found leaves it in doubt again.
+    index.write(rows.filter(({ node }) => open(node)), dropped.filter(open))
+    await index.save(rows.filter(({ node }) => certain(node)), dropped.filter(certain))
     return settledPaths
+  }
+
+  /** What was moved meanwhile has been found by now: what was taken to be so of the rest is kept. */
+  async concludeDoubts(): Promise<void> {
+    const { index, unsettled, workspace } = this.#context
+    const nodes = unsettled.rows().map(({ node }) => node)
+    if (nodes.length === 0) return
+    unsettled.clear()
+    const gone = nodes.filter((node) => index.of(node) === undefined)
+    await workspace.rows.commit([...index.write(nodes.flatMap((node) => index.of(node) ?? [])), ...gone.map((key) => ({ table: BASE_TABLE, key }))])
   }
 
   #forget({ path, base, entry }: Subject, dropped: NodeId[]): void {
