@@ -1,5 +1,5 @@
 import type { AuthorId, OpId } from '../base/ids.js'
-import { isBeyond, join, raise, type Touches } from './touches.js'
+import { isBeyond, raise, type Touches } from './touches.js'
 import type { TreeNode } from './tree-node.js'
 
 /** An operation's id begins with this much of its entry's hash. */
@@ -35,9 +35,14 @@ export class Deletions {
     for (const [entry, seen] of node.deletions ?? []) this.#compare(node, entry, seen)
   }
 
-  /** Nodes of which a deletion may not count. */
-  *contested(): Generator<TreeNode> {
-    for (const entry of this.#moved.keys()) yield* this.#deleted.get(entry) ?? []
+  /** Nodes of which a deletion may not count, or counts again. */
+  contested(): ReadonlySet<TreeNode> {
+    const nodes = new Set<TreeNode>()
+    for (const [entry, moved] of this.#moved) {
+      for (const node of this.#deleted.get(entry) ?? []) nodes.add(node)
+      if (moved.size === 0) this.#moved.delete(entry)
+    }
+    return nodes
   }
 
   /** Nodes that an entry deleted together with `node`. */
@@ -49,7 +54,9 @@ export class Deletions {
   coverOf(node: TreeNode, shown: TreeNode): Touches | undefined {
     let covered: Touches | undefined
     for (const [entry, seen] of node.deletions ?? []) {
-      if (!isAtOrBelow(shown, this.#moved.get(entry))) covered = join(seen, covered)
+      if (isAtOrBelow(shown, this.#moved.get(entry))) continue
+      covered ??= new Map()
+      for (const [of, newest] of seen) raise(covered, of, newest)
     }
     return covered
   }

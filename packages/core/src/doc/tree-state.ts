@@ -95,12 +95,15 @@ export class TreeState {
 
   /**
    * Nodes that live after all, or no longer, because of where they are: what was deleted with a directory that another
-   * moved. Where the nodes of the last `takeChanged` are must be known by now.
+   * moved.
+   *
+   * @param touched - Those of the last `takeChanged`, and all that have another place since.
    */
-  takeSpared(): readonly TreeNode[] {
+  takeSpared(touched: ReadonlySet<TreeNode>): readonly TreeNode[] {
     const changed: TreeNode[] = []
-    for (const member of this.#deletions.contested()) {
-      const node = groupOf(member)
+    if (![...touched].some(maySpare)) return changed
+    const groups = new Set([...this.#deletions.contested()].map(groupOf))
+    for (const node of groups) {
       const alive = node.created !== undefined && isGroupAlive(node, (at) => this.#deletions.coverOf(at, node))
       if (alive !== node.alive) changed.push(node)
       node.alive = alive
@@ -196,6 +199,11 @@ export function groupOf(node: TreeNode): TreeNode {
   let at = node
   while (at.into !== undefined) at = at.into
   return at
+}
+
+/** Whether it may depend on `node` whether something that was deleted lives on: itself, what it shows, or what is in it. */
+function maySpare(node: TreeNode): boolean {
+  return node.deletions !== undefined || node.directory || node.into !== undefined || (node.losers?.size ?? 0) > 0
 }
 
 /** `node` and everything absorbed into it. */

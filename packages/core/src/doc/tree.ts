@@ -287,8 +287,8 @@ export class Tree {
   #refresh(): void {
     if (this.#state.hasChanges) {
       const changed = this.#state.takeChanged()
-      const placed = this.#shape.update(changed)
-      this.#folders.update(new Set([...changed, ...placed, ...this.#state.takeSpared()]))
+      const touched = new Set([...changed, ...this.#shape.update(changed)])
+      this.#folders.update(new Set([...touched, ...this.#state.takeSpared(touched)]))
     } else if (!this.#unsettled) return
     this.#unsettled = false
     this.#names.settle()
