@@ -17,19 +17,19 @@ export interface Replay {
 }
 
 /**
- * The order in which `steps` of `doc` are replayed. Where a document came in by several ways, merges come first, so that
- * what a change is rewritten to name is there: they stand on nothing but first texts and each other.
+ * The order in which `steps` of `doc` are replayed. Merges come first, so that what a change is translated or rewritten to
+ * name is there: they stand on nothing but first texts and each other. Yjs keeps what has to wait, and copies all of it
+ * with each further change.
  */
 export function replayOf(crypto: Crypto, doc: DocId, steps: readonly StepRow[], seeds: SeedLookup): Replay {
   const ordered = withoutRepeats(doc, [...steps].sort(canonicalOrder))
   const absorptions = new Absorptions(doc, ordered)
-  if (!absorptions.areSeveral) return { steps: ordered, absorptions, shared: undefined }
   const { ways } = absorptions
   const absorbing = new Map(ordered.map((step) => [keyOf(step.loser, step.origin ?? doc), step]))
   const merges = ways.flatMap(([loser, winner = doc]) => absorbing.get(keyOf(loser, winner)) ?? [])
   const isSeed = (step: StepRow): boolean => step.isSeed && step.origin === undefined
   const others = ordered.filter((step) => step.loser === undefined && !isSeed(step))
-  const shared = new SharedUnits({ crypto, doc, ways, seeds, translations: new Translations(crypto, seeds) })
+  const shared = absorptions.areSeveral ? new SharedUnits({ crypto, doc, ways, seeds, translations: new Translations(crypto, seeds) }) : undefined
   return { steps: [...ordered.filter(isSeed), ...merges, ...others], absorptions, shared }
 }
 

@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { compareBytes, toHex, utf8 } from '../base/bytes.js'
 import { systemClock } from '../base/clock.js'
+import { authorClient, seedClient } from '../doc/client-id.js'
+import { encodeUpdate } from '../doc/update-codec.js'
 import type { Change } from '../log/change.js'
 import type { Entry } from '../log/entry.js'
 import { Batch } from './batch.js'
@@ -191,6 +193,32 @@ describe('a merge that is said again and again', () => {
     const first = await timeOf([merge])
     expect(await timeOf(Array.from({ length: 200 }, () => merge))).toBeLessThan(50 * first)
     expect(test.replica.applier.voids).toBe(0)
+  })
+})
+
+describe('a text that must be built anew', () => {
+  it('[REP16] is built of changes each of which finds what it stands on, also where they came before a merge', async () => {
+    const [winner, loser] = fourFiles(0)
+    const made = new LooseAuthor().sign([...winner.changes, ...loser.changes])
+    const author = new LooseAuthor()
+    const client = authorClient(crypto, author.id, loser.doc, 0)
+    const { text: seed } = loser.changes[1]
+    const typed = (clock: number, text: string, after?: Entry): Entry => {
+      const origin = clock === 0 ? { client: seedClient(crypto, loser.doc, seed), clock: seed.length - 1 } : { client, clock: clock - 1 }
+      const update = encodeUpdate({ structs: [{ client, clock, kind: 'string', length: text.length, text, origin }], deletes: [] })
+      return author.sign([{ kind: 'update', doc: loser.doc, nonce: 0, update }], { deps: [made.hash], ...(after && { after }) })
+    }
+    const [first, second] = [typed(0, 'a'), typed(1, 'b')]
+    const merge = new LooseAuthor().sign([{ kind: 'absorb', winner: winner.node, loser: loser.node }], { deps: [second.hash] })
+    const test = await TestReplica.open()
+    await deliver(test, [made, first, second, merge, typed(1, 'c', first)])
+    const { contested, updates } = await test.replica.applier.documents.updatesFrom(new Batch(test.kv), winner.doc, 0)
+    const y = new Y.Doc()
+    for (const update of updates) {
+      Y.applyUpdate(y, update)
+      expect(y.store.pendingStructs).toBeNull()
+    }
+    expect([contested, y.getText('content').toJSON()]).toEqual([true, (await test.replica.readText(winner.doc)).text])
   })
 })
 
