@@ -32,10 +32,12 @@ describe('the live display', () => {
 
   it('[CLI91] shows state, files, peers with escaped names, and what waits', () => {
     const text = lines(snapshot([peer(0), peer(1)], '30 files would be deleted')).join('\n')
-    expect(text).toContain('in sync with 2 peers')
+    expect(text).toContain('waits for your answer')
+    expect(text).not.toContain('in sync')
     expect(text).toContain('1,204 files')
     expect(text).toContain('An\\u{1b}[2Jn')
     expect(text).toContain('! 30 files would be deleted')
+    expect(lines(snapshot([peer(0), peer(1)])).join('\n')).toContain('in sync with 2 peers')
     expect(lines(snapshot([peer(0), peer(1, false)])).join('\n')).toContain('syncing with 2 peers')
   })
 

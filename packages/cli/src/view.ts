@@ -101,6 +101,7 @@ function stateLine({ workspace, folder }: Snapshot, { rights }: Heading, paint: 
   const busy = (folder?.dirty ?? 0) > 0 ? `, ${folder?.dirty} being looked at` : ''
   const skipped = (folder?.skipped.length ?? 0) > 0 ? `, ${folder?.skipped.length} not synced` : ''
   const tail = clip(`  ${what}${busy}${skipped}`, width - 24)
+  if (folder?.guard !== undefined) return paint.red('■ waits for your answer') + tail
   if (peers.length === 0) return paint.yellow('○ no peer connected') + tail
   if (peers.every(({ synced }) => synced)) return paint.green(`● in sync with ${count(peers.length, 'peer')}`) + tail
   return paint.cyan(`◐ syncing with ${count(peers.length, 'peer')}`) + tail

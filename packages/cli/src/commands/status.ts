@@ -93,6 +93,7 @@ function trashOf(folder: string | undefined): { readonly files: number; readonly
 
 function stateText({ running, status }: StoreStatus, paint: Paint): string {
   if (!running) return paint.dim('not running')
+  if (status?.folder?.guard !== undefined) return paint.red('waits for your answer')
   const peers = status?.workspace.peers ?? []
   if (peers.length === 0) return paint.yellow('running, no peer connected')
   const synced = peers.every(({ synced }) => synced)
