@@ -102,7 +102,5 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
 
 /** Big-endian unsigned 32-bit `value`. */
 export function uint32(value: number): Uint8Array {
-  const out = new Uint8Array(4)
-  new DataView(out.buffer).setUint32(0, value)
-  return out
+  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value)
 }
