@@ -2,8 +2,8 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { bundle } from '../harness/browser/bundle.js'
 
-/** What a tab fetches for the whole door, Yjs with it, minified and by gzip: 275 kB as measured. */
-const BUDGET_BYTES = 280_000
+/** What a tab fetches for the whole door, Yjs with it, minified and by gzip: 280 kB as measured. */
+const BUDGET_BYTES = 285_000
 
 /** What WebRTC adds to it: 2 kB as measured. */
 const WEBRTC_BUDGET_BYTES = 4_000
