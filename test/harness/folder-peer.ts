@@ -1,6 +1,6 @@
+import { randomInt } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { CliProcess } from './cli-process.js'
 import type { CliEvent } from './cli-process.js'
@@ -36,6 +36,8 @@ export interface FolderPeerInit {
   readonly wrapper?: readonly string[]
 }
 
+/** Linux gives outgoing connections ports from 32,768 on, others from 49,152 on. */
+const [FIRST_PORT, END_PORT] = [10_000, 32_768]
 /** A process that does not end after it was told to is stuck. */
 const STOP_MS = 30_000
 
@@ -158,13 +160,21 @@ export class FolderPeer {
   }
 }
 
-/** A port of the loopback interface that is free now; kept over restarts, so that others find a peer again. */
+/**
+ * A port of the loopback interface that is free now; kept over restarts, so that others find a peer again. None of those
+ * that the system gives to outgoing connections: another process may have got it by then.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise<void>((resolve) => server.close(() => resolve()))
-  return port
+  for (;;) {
+    const port = randomInt(FIRST_PORT, END_PORT)
+    const server = createServer()
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true))
+    })
+    if (!isFree) continue
+    await new Promise<void>((resolve) => server.close(() => resolve()))
+    return port
+  }
 }
 
 async function lineFrom(path: string, request: string): Promise<string | undefined> {
