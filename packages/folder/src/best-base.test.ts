@@ -25,6 +25,12 @@ describe('the base of a saved text', () => {
     expect(bestBase('b\n c; const x\n', { base: newest, ring: older, sinceWriteMs: 10, cost }).version).toBe(2)
   })
 
+  it('[BASE9] is the newest text where that was saved as far as it has come', () => {
+    expect(bestBase('one\ntwo\nth', { base, ring, sinceWriteMs: 10, cost }).version).toBe(3)
+    expect(bestBase('one\nt', { base, ring, sinceWriteMs: 10, cost }).version).toBe(3)
+    expect(bestBase('one\n', { base, ring, sinceWriteMs: 10, cost }).version).toBe(1)
+  })
+
   it('[BASE3] is the newest of those that differ equally', () => {
     const twins = [{ text: 'one\ntwo\nthree\n', version: 2 }]
     expect(bestBase('one\ntwo\n', { base, ring: twins, sinceWriteMs: 10, cost }).version).toBe(3)
@@ -39,5 +45,6 @@ describe('the base of a saved text', () => {
     const empty = { text: '', version: 0 }
     expect(bestBase('line\n', { base, ring: [], empty, sinceWriteMs: 10, cost }).version).toBe(0)
     expect(bestBase('line\n', { base, ring: [], sinceWriteMs: 10, cost }).version).toBe(3)
+    expect(bestBase('', { base, ring: [], empty, sinceWriteMs: 10, cost }).version).toBe(0)
   })
 })

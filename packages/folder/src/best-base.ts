@@ -25,6 +25,8 @@ export interface BestBaseOptions<Version> {
  */
 export function bestBase<Version>(text: string, options: BestBaseOptions<Version>): BaseCandidate<Version> {
   const { base, ring, empty, sinceWriteMs, cost } = options
+  // The newest one cut short, as a slow save leaves it for a moment: an older one may be nearer.
+  if (empty === undefined && base.text.startsWith(text) && ring.every((candidate) => candidate.text !== text)) return base
   const unseen = ring.filter((candidate) => !holdsNewLine(text, candidate.text, base.text))
   const candidates = [base, ...unseen, ...(empty === undefined ? [] : [empty])]
   let best = base
