@@ -25,10 +25,11 @@ describe('the base of a saved text', () => {
     expect(bestBase('b\n c; const x\n', { base: newest, ring: older, sinceWriteMs: 10, cost }).version).toBe(2)
   })
 
-  it('[BASE9] is the newest text where that was saved as far as it has come', () => {
+  it('[BASE9] is the newest text where that was saved as far as the middle of a line', () => {
     expect(bestBase('one\ntwo\nth', { base, ring, sinceWriteMs: 10, cost }).version).toBe(3)
     expect(bestBase('one\nt', { base, ring, sinceWriteMs: 10, cost }).version).toBe(3)
     expect(bestBase('one\n', { base, ring, sinceWriteMs: 10, cost }).version).toBe(1)
+    expect(bestBase('one\n', { base, ring: ring.slice(0, 1), sinceWriteMs: 10, cost }).version).toBe(2)
   })
 
   it('[BASE3] is the newest of those that differ equally', () => {

@@ -25,8 +25,7 @@ export interface BestBaseOptions<Version> {
  */
 export function bestBase<Version>(text: string, options: BestBaseOptions<Version>): BaseCandidate<Version> {
   const { base, ring, empty, sinceWriteMs, cost } = options
-  // The newest one cut short, as a slow save leaves it for a moment: an older one may be nearer.
-  if (empty === undefined && base.text.startsWith(text) && ring.every((candidate) => candidate.text !== text)) return base
+  if (empty === undefined && isCutShort(text, base.text) && ring.every((candidate) => candidate.text !== text)) return base
   const unseen = ring.filter((candidate) => !holdsNewLine(text, candidate.text, base.text))
   const candidates = [base, ...unseen, ...(empty === undefined ? [] : [empty])]
   let best = base
@@ -40,6 +39,14 @@ export function bestBase<Version>(text: string, options: BestBaseOptions<Version
   }
   const restored = bestCost === 0 && best !== base && best !== empty && sinceWriteMs > STALE_SAVE_MS
   return restored ? base : best
+}
+
+/**
+ * Whether `text` is the newest one as far as the middle of a line, as a slow save leaves it for a moment: an older one may be
+ * nearer. Where it ends with a line, somebody may have deleted the last ones of an older text, and never seen the newest.
+ */
+function isCutShort(text: string, newest: string): boolean {
+  return text !== '' && !text.endsWith('\n') && newest.startsWith(text) && newest[text.length] !== '\n'
 }
 
 /** Whether `text` holds a line that came after `older`: then its editor had seen the newer text. */

@@ -1,8 +1,14 @@
+import type { DocId } from '../base/ids.js'
 import { DEEPEST_MERGE } from '../doc/client-id.js'
 import type { Way } from '../doc/shared-units.js'
 import { compareText } from '../doc/tree-node.js'
-import type { DocId } from '../base/ids.js'
 import type { StepRow } from './step-row.js'
+
+interface Found {
+  readonly first: ReadonlyMap<DocId, Way>
+  readonly ways: readonly Way[]
+  depths: ReadonlyMap<DocId, number> | undefined
+}
 
 /**
  * The documents that came into one, and through which others: a function of its steps that absorb. A document may have
@@ -108,10 +114,4 @@ export class Absorptions {
     }
     return depths
   }
-}
-
-interface Found {
-  readonly first: ReadonlyMap<DocId, Way>
-  readonly ways: readonly Way[]
-  depths: ReadonlyMap<DocId, number> | undefined
 }
