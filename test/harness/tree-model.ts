@@ -29,7 +29,8 @@ interface Touched {
  * What every peer must hold in the end, as far as that is certain from the saves alone:
  * a unique line that nobody took out is there exactly once, and one that was taken out at most once, until the peers
  * agree, and then never again; what only one peer touched is what that peer saved last; what nobody touched is as it
- * was.
+ * was. A file that two people made alike may be there twice where somebody moved one of them, as nobody may know by then
+ * that they are one.
  *
  * A path stands for one file only: every new name is fresh, but for those in the folder `shared`, where a conflict
  * copy even gets its proper name back when the other file goes.
@@ -38,6 +39,10 @@ export class TreeModel {
   readonly #must = new Set<string>()
   readonly #may = new Set<string>()
   readonly #gone = new Set<string>()
+  /** Lines of files that two people made alike, of which one was moved before all knew both. */
+  readonly #twice = new Set<string>()
+  /** By its key: lines of a file that was made alike since the peers last agreed. */
+  #alike = new Map<string, readonly string[]>()
   #start: Tree = new Map()
   #touched = new Map<string, Touched>()
   #deleted = new Map<string, Set<string>>()
@@ -62,6 +67,7 @@ export class TreeModel {
     this.#moved = new Map()
     this.#modes = new Map()
     this.#alias = new Map()
+    this.#alike = new Map()
     this.#created = 0
     this.#collisions = 0
   }
@@ -78,6 +84,8 @@ export class TreeModel {
 
   /** `peer` made a file under a name that others take too. */
   shared(peer: string, path: string, file: TreeFile): void {
+    const known = tokensOf(file.text).filter((token) => this.#must.has(token))
+    this.#alike.set(path, known)
     this.saved(peer, path, file, undefined)
     this.#collisions++
   }
@@ -90,6 +98,7 @@ export class TreeModel {
   moved(peer: string, from: string, to: string): void {
     const key = this.keyOf(from)
     this.#alias.set(this.#rawKey(to), key)
+    for (const token of this.#alike.get(key) ?? []) this.#twice.add(token)
     addTo(this.#moved, key, peer)
   }
 
@@ -142,7 +151,7 @@ export class TreeModel {
     const places = new Map<string, string[]>()
     for (const [path, { text }] of tree) for (const token of tokensOf(text)) places.set(token, [...(places.get(token) ?? []), path])
     const lost = [...this.#must].filter((token) => !places.has(token)).map((token) => `lost: ${token}`)
-    const doubled = [...places].filter(([, paths]) => paths.length > 1).map(([token, paths]) => `doubled: ${token} in ${paths.join(' and ')}`)
+    const doubled = [...places].filter(([token, paths]) => paths.length > (this.#twice.has(token) ? 2 : 1)).map(([token, paths]) => `doubled: ${token} in ${paths.join(' and ')}`)
     const back = [...this.#gone].filter((token) => places.has(token)).map((token) => `came back: ${token} in ${places.get(token)?.join() ?? ''}`)
     return [...lost, ...doubled, ...back]
   }
