@@ -13,7 +13,7 @@ import { decodeHeads, encodeHeads, type Head } from './version-vector.js'
 const HEADER = 'header'
 /** hash -> encrypted body, apart from the header: most questions are about headers. */
 const BODY = 'body'
-/** author/seq -> hash, or several on a fork. */
+/** author/seq -> hash, or several on a fork in the order in which they came. */
 const CHAIN = 'chain'
 /** author -> count of entries and heads: what a start reads instead of the entries. */
 const HEADS = 'heads'

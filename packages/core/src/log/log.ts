@@ -249,7 +249,12 @@ export class Log {
 
   /** The entries of an author at one seq, sorted: several on a fork. */
   async at(author: AuthorId, seq: number): Promise<readonly EntryHash[]> {
-    return await this.#rows.at(author, seq)
+    return [...(await this.#rows.at(author, seq))].sort()
+  }
+
+  /** The entry of an author at one seq that was held before any other there. */
+  async firstAt(author: AuthorId, seq: number): Promise<EntryHash | undefined> {
+    return (await this.#rows.at(author, seq))[0]
   }
 
   /** What the holder of `theirs` has and this log lacks. */

@@ -189,7 +189,7 @@ export class Staging {
     const siblings = await this.#siblings(author, seq, state)
     const other = siblings[0]
     if (startsBranch && other !== undefined) this.#forked.push({ author, a: other, b: entry.hash })
-    this.#chainOf(author).set(seq, [...siblings, entry.hash].sort())
+    this.#chainOf(author).set(seq, [...siblings, entry.hash])
     this.#authors.set(author, { heads: advanceHeads(state.heads, entry), count: state.count + 1 })
     this.#accepted.set(entry.hash, entry)
   }

@@ -11,7 +11,7 @@ import { shareMostLines } from '../doc/union-merge.js'
 import type { AbsorbChange, Change, TreeChange } from '../log/change.js'
 import type { Entry, EntryHeader } from '../log/entry.js'
 import type { Link, PrunedRows } from '../log/pruned-rows.js'
-import type { Batch } from './batch.js'
+import { Batch } from './batch.js'
 import type { BodyReader } from './body-reader.js'
 import { isDocumentChange } from './document-steps.js'
 import type { Pace, Provenance } from './document-types.js'
@@ -30,6 +30,8 @@ export interface ApplierInit {
   readonly entryOf: (hash: EntryHash) => Promise<Entry | undefined>
   /** Where an entry stands, also one that was left to others. */
   readonly linkOf: (hash: EntryHash) => Promise<Link | undefined>
+  /** The entry of an author at a seq that was held first. */
+  readonly firstAt: (author: AuthorId, seq: number) => Promise<EntryHash | undefined>
   readonly pruned: Pick<PrunedRows, 'isEmpty' | 'holding'>
   /** Whether two entries of the author are held, or in the batch under way, at one seq. */
   readonly isForked: (author: AuthorId) => boolean
@@ -65,7 +67,7 @@ export class Applier {
 
   constructor(init: ApplierInit) {
     this.#init = init
-    this.#pasts = new Pasts({ kv: init.kv, linkOf: this.#linkOf, isForked: init.isForked })
+    this.#pasts = new Pasts({ kv: init.kv, linkOf: this.#linkOf, firstAt: init.firstAt, isForked: init.isForked })
     this.#firstTexts = new FirstTexts(init.crypto)
     this.documents = new Documents({ crypto: init.crypto, changesOf: this.#changesOf, isForked: init.isForked, pruned: init.pruned, pace: init.pace })
     this.tree = new Tree({ authorName: (author) => this.members.get(author) })
@@ -99,6 +101,7 @@ export class Applier {
     const texts = new Set<DocId>()
     const voids: { entry: EntryHash; author: AuthorId; reason: string }[] = []
     this.#held = new Map(entries.map((entry) => [entry.hash, entry]))
+    this.#pasts.begin(batch)
     const todo = entries.map(({ hash }) => hash)
     for (const [at, hash] of todo.entries()) {
       const entry = await this.#entryOf(hash)
@@ -118,6 +121,12 @@ export class Applier {
     await this.judge(batch)
     this.#voids += voids.length
     return { texts, voids }
+  }
+
+  /** What was applied is stored: nothing is kept for it any more. */
+  stored(): void {
+    this.#held = new Map()
+    this.#pasts.begin(new Batch(this.#init.kv))
   }
 
   /** The causal past of an applied entry. */
@@ -153,8 +162,7 @@ export class Applier {
 
   async #applyEntry(batch: Batch, entry: Entry, texts: Set<DocId>): Promise<{ entry: EntryHash; author: AuthorId; reason: string }[]> {
     const { hash, header } = entry
-    const { past, ops } = await this.#pasts.add(hash, header)
-    batch.add(ops)
+    const past = await this.#pasts.add(hash, header)
     const weight = weightOf(past)
     const includes = (cause: Cause): Promise<boolean> => this.#pasts.includes(past, cause)
     const branches = (author: AuthorId): ReturnType<Pasts['branchesIn']> => this.#pasts.branchesIn(past, author)

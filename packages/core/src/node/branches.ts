@@ -1,5 +1,10 @@
 import type { AuthorId, EntryHash } from '../base/ids.js'
-import type { PastHead } from './past.js'
+
+/** The entry in which a branch ends. */
+export interface BranchHead {
+  readonly seq: number
+  readonly hash: EntryHash
+}
 
 /** Entries of one log that follow each other; a branch is a run that begins behind an entry of another one. */
 interface Run {
@@ -27,7 +32,7 @@ export class Branches {
   }
 
   /** The entries below `head` and itself, by their seq. */
-  async below(author: AuthorId, head: PastHead): Promise<(seq: number) => EntryHash | undefined> {
+  async below(author: AuthorId, head: BranchHead): Promise<(seq: number) => EntryHash | undefined> {
     const top = await this.#runOf(author, head)
     return (seq) => {
       let run: Run | undefined = top
@@ -36,7 +41,7 @@ export class Branches {
     }
   }
 
-  async #runOf(author: AuthorId, { hash, seq }: PastHead): Promise<Run> {
+  async #runOf(author: AuthorId, { hash, seq }: BranchHead): Promise<Run> {
     const runs = this.#runsOf(author)
     const news: EntryHash[] = []
     let at: EntryHash | null = hash

@@ -40,6 +40,7 @@ export class Committer {
     const committed = ops.length > 0 ? kv.commit(ops) : undefined
     await Promise.all([committed, show && applier !== undefined && applied !== undefined ? this.#show(batch, applier, applied) : undefined])
     log.adopt(staged)
+    applier?.stored()
     return await this.#outcome(batch, staged, applied)
   }
 

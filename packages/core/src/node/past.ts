@@ -1,16 +1,20 @@
-import { concat, toHex } from '../base/bytes.js'
 import { MalformedError } from '../base/errors.js'
-import { idBytes, parseAuthorId, parseEntryHash } from '../base/ids.js'
 import type { AuthorId, EntryHash } from '../base/ids.js'
-import type { KvOp, KvStore } from '../base/kv.js'
+import type { KvStore } from '../base/kv.js'
 import type { EntryHeader } from '../log/entry.js'
 import type { Link } from '../log/pruned-rows.js'
+import { Batch } from './batch.js'
 import { Branches } from './branches.js'
+import type { BranchHead } from './branches.js'
+import { PastRows } from './past-rows.js'
 
-/** Newest entry of one branch of an author's log. */
+/**
+ * Newest entry of one branch of an author's log; without a hash it is the entry at its seq that was held before any other
+ * there, as all are that were named while the log had one branch.
+ */
 export interface PastHead {
   readonly seq: number
-  readonly hash: EntryHash
+  readonly hash: EntryHash | undefined
 }
 
 /** Author -> its newest entries in an entry's causal past, the entry itself included: one, unless its log forked. */
@@ -26,12 +30,12 @@ export interface Cause {
 export interface PastsInit {
   readonly kv: KvStore
   readonly linkOf: (hash: EntryHash) => Promise<Link | undefined>
+  /** The entry of the author at `seq` that was held first. */
+  readonly firstAt: (author: AuthorId, seq: number) => Promise<EntryHash | undefined>
   /** Whether two entries of the author are held, or in the batch under way, at one seq. */
   readonly isForked: (author: AuthorId) => boolean
 }
 
-const TABLE = 'past'
-const ROW_BYTES = 68
 /** A chain without dependencies writes its past this often, so that a walk back stays short. */
 const EVERY = 64
 /** Pasts kept in memory: heads of the logs and what their next entries name. */
@@ -43,24 +47,49 @@ const CACHED = 512
  */
 export class Pasts {
   readonly #init: PastsInit
+  readonly #rows: PastRows
   readonly #cache = new Map<EntryHash, Past>()
   readonly #branches: Branches
+  /** What is applied now: its rows are not stored yet. */
+  #batch: Batch
 
   constructor(init: PastsInit) {
     this.#init = init
+    this.#batch = new Batch(init.kv)
+    this.#rows = new PastRows()
     this.#branches = new Branches(async (hash) => (await init.linkOf(hash))?.prev ?? null)
   }
 
-  /** The past of an entry whose `prev` and `deps` are applied, and the rows that keep it. */
-  async add(hash: EntryHash, header: EntryHeader): Promise<{ past: Past; ops: readonly KvOp[] }> {
-    const past = new Map<AuthorId, readonly PastHead[]>(header.prev === null ? [] : await this.of(header.prev))
-    for (const dep of header.deps) {
-      for (const [author, heads] of await this.of(dep)) past.set(author, await this.#join(author, past.get(author) ?? [], heads))
+  /** From now on rows are read and written through `batch`. */
+  begin(batch: Batch): void {
+    this.#batch = batch
+  }
+
+  /** The past of an entry whose `prev` and `deps` are applied; what keeps it is put into the batch. */
+  async add(hash: EntryHash, header: EntryHeader): Promise<Past> {
+    const { author, seq, prev, deps } = header
+    const past = new Map<AuthorId, readonly PastHead[]>(prev === null ? [] : await this.of(prev))
+    for (const dep of deps) {
+      for (const [other, heads] of await this.of(dep)) past.set(other, await this.#join(other, past.get(other) ?? [], heads))
     }
-    past.set(header.author, extend(past.get(header.author) ?? [], header.prev, { seq: header.seq, hash }))
+    past.set(author, extend(past.get(author) ?? [], prev, { seq, hash }))
     this.#remember(hash, past)
-    const keep = header.prev === null || header.deps.length > 0 || header.seq % EVERY === 0
-    return { past, ops: keep ? [{ table: TABLE, key: hash, value: encodePast(past) }] : [] }
+    if (prev === null || deps.length > 0 || seq % EVERY === 0) await this.#keep(hash, author, seq, past)
+    return past
+  }
+
+  async #keep(hash: EntryHash, author: AuthorId, seq: number, past: Past): Promise<void> {
+    if (!this.#init.isForked(author)) return await this.#rows.put(this.#batch, author, seq, await this.#named(past, this.#init.isForked))
+    this.#rows.putForked(this.#batch, hash, await this.#named(past, () => true))
+  }
+
+  /** A past in which heads are known by their hashes where `needsHash`, and by their seqs alone elsewhere. */
+  async #named(past: Past, needsHash: (author: AuthorId) => boolean): Promise<Past> {
+    const named = new Map<AuthorId, readonly PastHead[]>()
+    for (const [author, heads] of past) {
+      named.set(author, needsHash(author) ? await this.#resolve(author, heads) : heads.map(({ seq }) => ({ seq, hash: undefined })))
+    }
+    return named
   }
 
   /** @throws {MalformedError} when the entry is not held. */
@@ -68,13 +97,14 @@ export class Pasts {
     let last: { readonly author: AuthorId; readonly seq: number } | undefined
     let at: EntryHash = hash
     for (;;) {
-      const found = this.#cache.get(at) ?? (await this.#stored(at))
+      const cached = this.#cache.get(at)
+      const link = cached === undefined || last === undefined ? await this.#init.linkOf(at) : undefined
+      const found = cached ?? (link && (await this.#stored(at, link)))
       if (found !== undefined) {
         const past = last === undefined ? found : new Map(found).set(last.author, extend(found.get(last.author) ?? [], at, { seq: last.seq, hash }))
         this.#remember(hash, past)
         return past
       }
-      const link = await this.#init.linkOf(at)
       if (link === undefined || link.prev === null) throw new MalformedError(`no causal past is kept for entry ${at}`)
       last ??= link
       at = link.prev
@@ -90,33 +120,47 @@ export class Pasts {
   /** Which entries of a forked log are in `past`: to be asked of many. */
   async branchesIn(past: Past, author: AuthorId): Promise<(cause: Pick<Cause, 'seq' | 'entry'>) => boolean> {
     const branches: ((seq: number) => EntryHash | undefined)[] = []
-    for (const head of past.get(author) ?? []) branches.push(await this.#branches.below(author, head))
+    for (const head of await this.#resolve(author, past.get(author) ?? [])) branches.push(await this.#branches.below(author, head))
     return ({ seq, entry }) => branches.some((below) => below(seq)?.startsWith(entry) === true)
   }
 
   /** Whether `cause`, of the same author, is on the branch that ends in `head`. */
   async isBelow(head: PastHead, { author, seq, entry }: Cause): Promise<boolean> {
     if (head.seq < seq || !this.#init.isForked(author)) return head.seq >= seq
-    return (await this.#branches.below(author, head))(seq)?.startsWith(entry) === true
+    return await this.branchesIn(new Map([[author, [head]]]), author).then((includes) => includes({ seq, entry }))
   }
 
   async #join(author: AuthorId, a: readonly PastHead[], b: readonly PastHead[]): Promise<readonly PastHead[]> {
-    const all = [...new Map([...a, ...b].map((head) => [head.hash, head])).values()]
+    if (!this.#init.isForked(author)) return newestOf([...a, ...b])
+    const named = await this.#resolve(author, [...a, ...b])
+    const all = [...new Map(named.map((head) => [head.hash, head])).values()]
     if (all.length < 2) return all
-    if (!this.#init.isForked(author)) return [all.reduce((best, head) => (head.seq > best.seq ? head : best))]
     const kept: PastHead[] = []
     for (const head of all) if (!(await this.#isCovered(author, head, all))) kept.push(head)
     return kept
   }
 
-  async #isCovered(author: AuthorId, head: PastHead, by: readonly PastHead[]): Promise<boolean> {
+  async #isCovered(author: AuthorId, head: BranchHead, by: readonly BranchHead[]): Promise<boolean> {
     for (const other of by) if (other.seq > head.seq && (await this.#branches.below(author, other))(head.seq) === head.hash) return true
     return false
   }
 
-  async #stored(hash: EntryHash): Promise<Past | undefined> {
-    const row = await this.#init.kv.get(TABLE, hash)
-    return row === undefined ? undefined : decodePast(row)
+  async #resolve(author: AuthorId, heads: readonly PastHead[]): Promise<readonly BranchHead[]> {
+    const named: BranchHead[] = []
+    for (const { seq, hash } of heads) {
+      const known = hash ?? (await this.#init.firstAt(author, seq))
+      if (known === undefined) throw new MalformedError(`the entry at ${seq} of ${author} is not held`)
+      named.push({ seq, hash: known })
+    }
+    return named
+  }
+
+  /** What was written down for this very entry. */
+  async #stored(hash: EntryHash, { author, seq }: Link): Promise<Past | undefined> {
+    const past = await this.#rows.get(this.#batch, author, seq)
+    // Of a branch that came later nothing is written down by seq.
+    const isIt = past !== undefined && (!this.#init.isForked(author) || (await this.#init.firstAt(author, seq)) === hash)
+    return isIt ? new Map(past).set(author, [{ seq, hash }]) : await this.#rows.forked(this.#batch, hash)
   }
 
   #remember(hash: EntryHash, past: Past): void {
@@ -145,29 +189,12 @@ export function weightOf(past: Past): number {
   return weight
 }
 
+/** Of heads of one branch. */
+function newestOf(heads: readonly PastHead[]): readonly PastHead[] {
+  const [first, ...others] = heads
+  return first === undefined ? [] : [others.reduce((best, head) => (head.seq > best.seq ? head : best), first)]
+}
+
 function extend(heads: readonly PastHead[], prev: EntryHash | null, head: PastHead): readonly PastHead[] {
   return [...heads.filter(({ hash }) => hash !== prev), head]
-}
-
-function encodePast(past: Past): Uint8Array {
-  const parts: Uint8Array[] = []
-  for (const [author, heads] of past) {
-    for (const { seq, hash } of heads) {
-      const number = new Uint8Array(4)
-      new DataView(number.buffer).setUint32(0, seq)
-      parts.push(idBytes(author), number, idBytes(hash))
-    }
-  }
-  return concat(...parts)
-}
-
-function decodePast(row: Uint8Array): Past {
-  const past = new Map<AuthorId, readonly PastHead[]>()
-  const view = new DataView(row.buffer, row.byteOffset, row.byteLength)
-  for (let at = 0; at + ROW_BYTES <= row.length; at += ROW_BYTES) {
-    const author = parseAuthorId(toHex(row.subarray(at, at + 32)))
-    const hash = parseEntryHash(toHex(row.subarray(at + 36, at + ROW_BYTES)))
-    past.set(author, [...(past.get(author) ?? []), { seq: view.getUint32(at + 32), hash }])
-  }
-  return past
 }

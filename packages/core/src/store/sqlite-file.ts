@@ -11,7 +11,7 @@ import { openError } from './sqlite-errors.js'
  * steps in pages and entries in segments, 3 may have left entries to others, 4 names of an absorbed document's step
  * only that document: what an older program would not miss, or read as something else.
  */
-const SCHEMA_VERSION = 4
+const SCHEMA_VERSION = 5
 /** A process that is just ending lets go within this; another one is refused after it. */
 const LOCK_WAIT_MS = 250
 /** A large import leaves no larger log file than this behind. */

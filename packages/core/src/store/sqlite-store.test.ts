@@ -92,7 +92,7 @@ describe('a store in an SQLite file', () => {
 
   it('[STO13] leaves a file from a newer version as it is', async () => {
     await writeSome()
-    tamper('PRAGMA user_version = 5')
+    tamper('PRAGMA user_version = 6')
     const before = readFileSync(path)
     expect(() => openSqliteStore({ path })).toThrow(expect.objectContaining({ name: 'StoreTooNewError' }))
     expect(() => openStoreOrSetAside({ path })).toThrow(expect.objectContaining({ name: 'StoreTooNewError' }))
@@ -107,7 +107,7 @@ describe('a store in an SQLite file', () => {
     expect(await store.get('t', 'key 0')).toEqual(utf8('x'.repeat(500)))
     await store.close()
     const db = new DatabaseSync(path)
-    expect(db.prepare('PRAGMA user_version').get()).toEqual({ user_version: 4 })
+    expect(db.prepare('PRAGMA user_version').get()).toEqual({ user_version: 5 })
     expect(db.prepare("SELECT count(*) AS count FROM sqlite_schema WHERE name = 'kv_applied'").get()).toEqual({ count: 0 })
     db.close()
   })
