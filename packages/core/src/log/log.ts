@@ -179,7 +179,7 @@ export class Log {
   }
 
   /** Leaves the entries of segments that follow each other to others. Nothing has changed before `ops` are committed. */
-  async prune(segments: readonly Segment[]): Promise<PackedRuns> {
+  async prune(segments: readonly Segment[]): Promise<PackedRuns & { readonly run: PrunedRun }> {
     const { pruned, segments: rows } = this.#rows
     const entries = segments.flatMap((segment) => segment.entries)
     const run = prunedRun(entries)
@@ -192,7 +192,7 @@ export class Log {
       if (!isStored) pruned.remove(run)
       else for (const segment of segments) rows.forget(segment)
     }
-    return { ops, settle }
+    return { run, ops, settle }
   }
 
   /**
@@ -254,7 +254,12 @@ export class Log {
 
   /** The entry of an author at one seq that was held before any other there. */
   async firstAt(author: AuthorId, seq: number): Promise<EntryHash | undefined> {
-    return (await this.#rows.at(author, seq))[0]
+    return (await this.firstIn(author, seq, seq))[0]
+  }
+
+  /** As `firstAt`, at the seqs `from`..`to`, both included, as far as entries are held. */
+  async firstIn(author: AuthorId, from: number, to: number): Promise<readonly EntryHash[]> {
+    return (await this.#rows.chain(author, from, to)).flatMap(([first]) => first ?? [])
   }
 
   /** What the holder of `theirs` has and this log lacks. */

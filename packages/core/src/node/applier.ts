@@ -21,6 +21,7 @@ import { Frontier } from './frontier.js'
 import { Members } from './members.js'
 import { newestSeq, Pasts, weightOf } from './past.js'
 import type { Cause, Past } from './past.js'
+import type { EntriesAt } from './step-pages.js'
 import { TREE_TABLE, decodeTreeRow, encodeTreeRow } from './tree-row.js'
 
 export interface ApplierInit {
@@ -30,9 +31,9 @@ export interface ApplierInit {
   readonly entryOf: (hash: EntryHash) => Promise<Entry | undefined>
   /** Where an entry stands, also one that was left to others. */
   readonly linkOf: (hash: EntryHash) => Promise<Link | undefined>
-  /** The entry of an author at a seq that was held first. */
-  readonly firstAt: (author: AuthorId, seq: number) => Promise<EntryHash | undefined>
-  readonly pruned: Pick<PrunedRows, 'isEmpty' | 'holding'>
+  /** The entries of an author from one seq to another, both included: of each the one that was held first. */
+  readonly entriesAt: EntriesAt
+  readonly pruned: Pick<PrunedRows, 'isEmpty' | 'at' | 'holding'>
   /** Whether two entries of the author are held, or in the batch under way, at one seq. */
   readonly isForked: (author: AuthorId) => boolean
   readonly pace?: Pace | undefined
@@ -67,9 +68,9 @@ export class Applier {
 
   constructor(init: ApplierInit) {
     this.#init = init
-    this.#pasts = new Pasts({ kv: init.kv, linkOf: this.#linkOf, firstAt: init.firstAt, isForked: init.isForked })
+    this.#pasts = new Pasts({ kv: init.kv, linkOf: this.#linkOf, firstAt: async (author, seq) => (await init.entriesAt(author, seq, seq))[0], isForked: init.isForked })
     this.#firstTexts = new FirstTexts(init.crypto)
-    this.documents = new Documents({ crypto: init.crypto, changesOf: this.#changesOf, isForked: init.isForked, pruned: init.pruned, pace: init.pace })
+    this.documents = new Documents({ crypto: init.crypto, changesOf: this.#changesOf, isForked: init.isForked, pruned: init.pruned, entriesAt: init.entriesAt, pace: init.pace })
     this.tree = new Tree({ authorName: (author) => this.members.get(author) })
   }
 

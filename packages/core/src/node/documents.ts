@@ -10,7 +10,7 @@ import type { DocStep } from '../doc/text-document.js'
 import { Translations } from '../doc/translations.js'
 import type { Change, SeedChange } from '../log/change.js'
 import { PrunedError } from '../log/pruned-rows.js'
-import type { PrunedRows } from '../log/pruned-rows.js'
+import type { PrunedRows, PrunedRun } from '../log/pruned-rows.js'
 import type { Batch } from './batch.js'
 import { overlaps, stepOf, stepsInPast, within, withoutRepeats, withoutSeedRanges } from './document-steps.js'
 import { DEFAULT_PACE } from './document-types.js'
@@ -20,8 +20,9 @@ import type { ClientRange, DocRow, StepRow } from './step-row.js'
 import { replayOf } from './replay.js'
 import type { Replay } from './replay.js'
 import { StepBodies } from './step-bodies.js'
-import { packSteps, putStep, readSteps } from './step-pages.js'
-import { Snapshots } from './snapshots.js'
+import { packSteps, putStep, readSteps, unnamingOps } from './step-pages.js'
+import type { EntriesAt } from './step-pages.js'
+import { Snapshots, snapshotRemovalOp } from './snapshots.js'
 import type { Snapshot } from './snapshots.js'
 import { coverOf, dropSum, isCoverable, readSum, sumOp } from './sums.js'
 import type { Cover } from './sums.js'
@@ -43,7 +44,8 @@ export interface DocumentsInit {
   readonly crypto: Crypto
   readonly changesOf: ChangesOf
   readonly isForked: (author: AuthorId) => boolean
-  readonly pruned: Pick<PrunedRows, 'isEmpty' | 'holding'>
+  readonly pruned: Pick<PrunedRows, 'isEmpty' | 'at' | 'holding'>
+  readonly entriesAt: EntriesAt
   readonly pace?: Pace | undefined
 }
 
@@ -76,11 +78,13 @@ export class Documents {
   readonly #snapshots: Snapshots
   readonly #pruned: DocumentsInit['pruned']
   readonly #bodies: StepBodies
+  readonly #entriesAt: EntriesAt
   readonly #pageSteps: number
   /** Documents that grew since their snapshots were looked at. */
   readonly #grown = new Set<DocId>()
 
-  constructor({ crypto, changesOf, isForked, pruned, pace = DEFAULT_PACE }: DocumentsInit) {
+  constructor({ crypto, changesOf, isForked, pruned, entriesAt, pace = DEFAULT_PACE }: DocumentsInit) {
+    this.#entriesAt = entriesAt
     this.#crypto = crypto
     this.#pruned = pruned
     this.#bodies = new StepBodies(changesOf, pruned)
@@ -188,7 +192,7 @@ export class Documents {
     for (const doc of atRest ? [...this.#open.keys()].toReversed() : this.#grown) {
       const open = this.#open.get(doc)
       if (open === undefined || work >= WORK_AT_ONCE || !this.#isDue(open, atRest)) continue
-      work += open.steps.all.length - open.snapshot
+      work += open.steps.all.length - Math.max(open.snapshot, open.sum)
       await this.#whole(batch, open, doc).catch((error: unknown) => {
         // Whoever wants its text has them brought back.
         if (!(error instanceof PrunedError)) throw error
@@ -248,16 +252,27 @@ export class Documents {
     if (pin < open.sum || !(await isCoverable(batch, doc, row, steps, this.#isForked))) return undefined
     const young = steps.all.findIndex((step) => !isOld(step))
     const count = Math.min(pin, young < 0 ? steps.all.length : young)
-    if (count - open.sum < this.#snapshots.least) return coverOf(steps, open.sum, undefined)
+    if (count - open.sum < this.#snapshots.least) return coverOf(steps, open.sum, [])
     const first = steps.all.slice(0, count)
     const document = await this.#build(open, doc, first, await this.#sumUpTo(batch, open, doc, count))
-    return coverOf(steps, count, sumOp(doc, first, document.encode()))
+    // What the sum holds too is not kept twice.
+    return coverOf(steps, count, [sumOp(doc, first, document.encode()), ...(open.snapshot <= count ? [snapshotRemovalOp(doc)] : [])])
   }
 
   /** The sum that `cover` gave is stored. */
   covered(doc: DocId, count: number): void {
     const open = this.#open.get(doc)
-    if (open !== undefined) open.sum = count
+    if (open === undefined) return
+    open.sum = count
+    if (open.snapshot <= count) open.snapshot = 0
+  }
+
+  /** What takes the names of an author's entries from seq `first` to `last`, which are left to others, out of a document's rows. */
+  async unname(batch: Batch, doc: DocId, { author, first, last }: Pick<PrunedRun, 'author' | 'first' | 'last'>): Promise<readonly KvOp[]> {
+    const { steps } = await this.#load(batch, doc)
+    const isLeft = (step: Pick<StepRow, 'author' | 'seq'>): boolean => step.author === author && step.seq >= first && step.seq <= last
+    const from = steps.all.findIndex(isLeft)
+    return from < 0 ? [] : await unnamingOps(batch, doc, from, steps.all.findLastIndex(isLeft), isLeft)
   }
 
   /** The authors and entries behind a document's steps, oldest first. */
@@ -323,7 +338,7 @@ export class Documents {
   #pack(batch: Batch, doc: DocId, { steps }: OpenDoc, count: number): void {
     if (count % this.#pageSteps !== 0) return
     const from = Math.max(1, count - this.#pageSteps)
-    packSteps(batch, doc, from, steps.all.slice(from, count).map(withoutSeedRanges))
+    packSteps(batch, doc, from, steps.all.slice(from, count).map(withoutSeedRanges), ({ author, seq }) => this.#pruned.at(author, seq) !== undefined)
   }
 
   #setRow(batch: Batch, doc: DocId, open: OpenDoc, row: DocRow): void {
@@ -355,7 +370,7 @@ export class Documents {
     }
     const row = await this.row(batch, doc)
     const seed = await this.#seedText(row)
-    const steps = this.#withSeedRanges(doc, await readSteps(batch, doc, row), seed)
+    const steps = this.#withSeedRanges(doc, await readSteps(batch, doc, row, this.#entriesAt), seed)
     const open: OpenDoc = { row, steps: new StepIndex(doc, steps), seeds: new Map([[doc, seed]]), document: undefined, snapshot: 0, sum: 0 }
     open.snapshot = row.contested ? 0 : ((await this.#snapshots.read(batch, doc, steps))?.count ?? 0)
     open.sum = row.contested || this.#pruned.isEmpty ? 0 : ((await readSum(batch, doc, steps))?.count ?? 0)
@@ -376,8 +391,8 @@ export class Documents {
     return change.text
   }
 
-  #isDue({ row, steps, snapshot }: OpenDoc, atRest: boolean): boolean {
-    return !row.contested && this.#snapshots.isDue(steps.all.length, snapshot, atRest)
+  #isDue({ row, steps, snapshot, sum }: OpenDoc, atRest: boolean): boolean {
+    return !row.contested && this.#snapshots.isDue(steps.all.length, Math.max(snapshot, sum), atRest)
   }
 
   /** The longest stored sum of at most `count` steps. */

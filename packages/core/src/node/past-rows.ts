@@ -10,7 +10,7 @@ import type { Past, PastHead } from './past.js'
 /** author/number -> pasts of entries that follow each other in an author's log, each as what is new in it. */
 const PAGE = 'past_page'
 /** Seqs of a page, whether their pasts are kept or not. */
-const PAGE_SEQS = 64
+const PAGE_SEQS = 256
 /** hash -> the past of an entry of a forked log, where a seq names no entry. */
 const FORKED = 'past'
 const FORKED_BYTES = 68

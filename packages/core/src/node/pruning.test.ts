@@ -371,4 +371,28 @@ describe('what a peer leaves to others', () => {
     await (await openOn(ben, again)).close()
     expect(again.getText('t').toJSON()).toBe(shown)
   })
+
+  it('[PRUNE19] costs its hash once: steps are known by their places, also when a log forks below or all comes back', async () => {
+    const author = typist(60)
+    const { thin, full } = await prunedPair(author.entries)
+    const stepsOf = async ({ replica }: TestReplica) => await replica.look(async (batch) => await replica.applier.documents.steps(batch, FILE.doc))
+    const steps = await stepsOf(full)
+    const sizeOf = async ({ kv }: TestReplica, table: string) => (await kv.scan(table)).reduce((sum, [, value]) => sum + value.length, 0)
+    expect([await sizeOf(thin, 'pruned_hash'), (await thin.kv.scan('step')).length]).toEqual([32 * thin.log.pruned.count, expect.any(Number)])
+    await thin.reopen()
+    expect(await stepsOf(thin)).toEqual(steps)
+    // Each page of four names its authors, clients and documents; here hardly anything else is left.
+    const each = [(await sizeOf(thin, 'page')) / 60, (await sizeOf(full, 'page')) / 60]
+    expect(each[0]! + 24).toBeLessThan(each[1]!)
+    const fork = author.sign([insert(author, FILE.doc, 0, 'elsewhere ', 1)], { after: author.entries[20]! })
+    for (const test of [thin, full]) {
+      await deliver(test, [fork])
+      await test.reopen()
+    }
+    expect(await stepsOf(thin)).toEqual(await stepsOf(full))
+    recallFrom(thin, full)
+    expect(await textOf(thin)).toBe(await textOf(full))
+    await thin.reopen()
+    expect(await stepsOf(thin)).toEqual(await stepsOf(full))
+  })
 })

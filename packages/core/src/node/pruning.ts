@@ -74,22 +74,24 @@ export class Pruning {
       if ((run.length === 0 || follows(run.at(-1), segment)) && (await this.#mayGo(segment, coverOf))) run.push(segment)
       else if (run.length > 0) break
     }
-    return { looked: seqOf(run.at(-1) ?? last), prunable: run.length === 0 ? undefined : await this.#leave(run, covers) }
+    return { looked: seqOf(run.at(-1) ?? last), prunable: run.length === 0 ? undefined : await this.#leave(batch, run, covers) }
   }
 
   async #cover(batch: Batch, doc: DocId, pin: number): Promise<Cover | undefined> {
     return await this.#init.applier.documents.cover(batch, doc, ({ author, seq }) => seq <= (this.#old.get(author) ?? 0), pin)
   }
 
-  async #leave(segments: readonly Segment[], covers: ReadonlyMap<DocId, Cover | undefined>): Promise<Prunable> {
+  async #leave(batch: Batch, segments: readonly Segment[], covers: ReadonlyMap<DocId, Cover | undefined>): Promise<Prunable> {
     const { log, applier } = this.#init
-    const sums = [...covers].flatMap(([doc, cover]) => (cover?.op === undefined ? [] : [{ doc, count: cover.count, op: cover.op }]))
-    const { ops, settle } = await log.prune(segments)
+    const sums = [...covers].flatMap(([doc, cover]) => (cover === undefined || cover.ops.length === 0 ? [] : [{ doc, count: cover.count, ops: cover.ops }]))
+    const { run, ops, settle } = await log.prune(segments)
+    const unnamed: KvOp[] = []
+    for (const [doc, cover] of covers) if (cover !== undefined) unnamed.push(...(await applier.documents.unname(batch, doc, run)))
     const done = (isStored: boolean): void => {
       settle(isStored)
       if (isStored) for (const { doc, count } of sums) applier.documents.covered(doc, count)
     }
-    return { entries: segments.reduce((sum, { entries }) => sum + entries.length, 0), ops: [...sums.map(({ op }) => op), ...ops], settle: done }
+    return { entries: segments.reduce((sum, { entries }) => sum + entries.length, 0), ops: [...sums.flatMap((sum) => sum.ops), ...unnamed, ...ops], settle: done }
   }
 
   /** Whether all that a segment says is in the sums of documents. */

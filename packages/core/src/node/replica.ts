@@ -63,7 +63,7 @@ export class Replica {
     if (init.keys.rights !== 'blind') {
       const bodies = new BodyReader(init.crypto, init.keys.readKey)
       const isForked = (author: AuthorId): boolean => forked.has(author)
-      const applier = new Applier({ crypto: init.crypto, kv: init.kv, bodies, entryOf: (hash) => init.log.get(hash), linkOf: (hash) => init.log.link(hash), firstAt: (author, seq) => init.log.firstAt(author, seq), pruned: init.log.pruned, isForked, pace: init.pace })
+      const applier = new Applier({ crypto: init.crypto, kv: init.kv, bodies, entryOf: (hash) => init.log.get(hash), linkOf: (hash) => init.log.link(hash), entriesAt: (author, from, to) => init.log.firstIn(author, from, to), pruned: init.log.pruned, isForked, pace: init.pace })
       this.#bodies = bodies
       this.#applier = applier
       this.#sealer = new Sealer({ ...init, applier, bodies })

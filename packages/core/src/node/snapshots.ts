@@ -68,6 +68,10 @@ export class Snapshots {
   }
 }
 
+export function snapshotRemovalOp(doc: DocId): KvOp {
+  return { table: TABLE, key: doc }
+}
+
 /** `update` is the sum of `steps`, at least one; the row names the last of them. */
 export function encodeSnapshot(steps: readonly StepRow[], update: Uint8Array): Uint8Array {
   const last = steps.at(-1)

@@ -17,8 +17,8 @@ const UNDO = 'undo'
 /** Which changes of a document its stored sum holds, so that their entries may be left to others. */
 export interface Cover {
   readonly covers: (author: AuthorId, seq: number, index: number) => boolean
-  /** The sum, to be committed before, or with, what leaves the entries to others; none when it is stored. */
-  readonly op: KvOp | undefined
+  /** The sum, to be committed before, or with, what leaves the entries to others; empty when it is stored. */
+  readonly ops: readonly KvOp[]
   /** Steps in the sum. */
   readonly count: number
 }
@@ -47,7 +47,7 @@ export async function isCoverable(batch: Batch, doc: DocId, row: DocRow, steps: 
 }
 
 /** What the first `count` of a document's steps cover. Each author's come in order of seq, as no log here forked. */
-export function coverOf(steps: StepIndex, count: number, op: KvOp | undefined): Cover {
+export function coverOf(steps: StepIndex, count: number, ops: readonly KvOp[]): Cover {
   const newest = new Map<AuthorId, StepRow>()
   for (let at = 0; at < count; at++) {
     const step = steps.all[at]
@@ -61,7 +61,7 @@ export function coverOf(steps: StepIndex, count: number, op: KvOp | undefined): 
     for (let at = firstFrom(own, seq); own[at]?.seq === seq; at++) if (own[at]?.index === index) return true
     return false
   }
-  return { covers, op, count }
+  return { covers, ops, count }
 }
 
 /** @throws {PrunedError} when an entry of one of `steps` was left to others. */
