@@ -1,6 +1,6 @@
 import type { KvOp, NodeId, TextState } from '@collab/core'
 import { placeBlobs } from './blob-placing.js'
-import { pushedRing } from './base-row.js'
+import { pushedRing, unplacedRow } from './base-row.js'
 import type { BaseRow, BaseText, DirectoryRow, FileRow, WantedText } from './base-row.js'
 import type { Subject } from './facts.js'
 import type { FolderContext } from './folder-context.js'
@@ -100,7 +100,8 @@ export class Apply {
   async #replace({ subject, live, row }: Wanted): Promise<ReplaceResult> {
     const expect = subject.disk?.signature
     if (expect === undefined) return { kind: 'changed' }
-    const onGap = (): Promise<void> => this.#context.index.save([withGap(row)])
+    // Where nobody ever agreed on anything there is nothing to delete.
+    const onGap = async (): Promise<void> => (unplacedRow(row) === undefined ? undefined : await this.#context.index.save([withGap(row)]))
     return await this.#context.fs.replace(row.path, encodeText(live.text), { expect, hash: knownHash(subject), executable: row.executable, onGap })
   }
 
@@ -149,9 +150,10 @@ export class Apply {
       if (result.kind === 'blocked') noteBlocked(this.#context, row.path, result)
       // The disk failed in the middle: what it holds is seen when it is looked at again, and is in doubt until then.
       if (result.kind === 'blocked' && result.isPlaced === true) continue
+      const unplaced = unplacedRow(row)
       if (result.kind === 'written') rows.push(this.#written(item, result.signature, what))
-      else if (row.agreed === undefined && row.blob === undefined) dropped.push(row.node)
-      else rows.push(result.kind === 'exists' && result.held !== undefined ? withGap(row) : { ...row, wanted: undefined })
+      else if (unplaced === undefined) dropped.push(row.node)
+      else rows.push(result.kind === 'exists' && result.held !== undefined ? withGap(row) : unplaced)
       if (result.kind === 'blocked') continue
       if (result.kind === 'changed') this.#lookAgain(row.path)
       else if (result.kind !== 'written' || this.#context.stale.has(row.node)) this.#context.dirty.add(row.path)
@@ -239,7 +241,7 @@ function toWanted(subject: Subject, live: TextState | undefined): Wanted[] {
   const { path, base, entry } = subject
   if (live === undefined || entry?.content?.kind !== 'text') return []
   const wanted: WantedText = { doc: entry.content.doc, version: live.version, hash: hashText(live.text) }
-  if (base?.type === 'file') return [{ subject, live, row: { ...base, wanted } }]
+  if (base?.type === 'file') return [{ subject, live, row: { ...base, wanted, gap: undefined } }]
   const row: FileRow = {
     type: 'file',
     path,

@@ -10,8 +10,9 @@ const NOTHING: ReadonlySet<BaseRow> = new Set()
 /**
  * The base of every node that has a place on disk, held in memory and mirrored in the workspace's store.
  *
- * Invariant: at most one row per path. `write` changes memory at once and returns the operations that make it
- * durable; when they cannot be committed the index must be loaded anew.
+ * Invariant: at most one row per path, those aside that a crash left in doubt where others have their place since.
+ * `write` changes memory at once and returns the operations that make it durable; when they cannot be committed the index
+ * must be loaded anew.
  */
 export class BaseIndex {
   readonly #rows: Workspace['rows']
@@ -50,7 +51,7 @@ export class BaseIndex {
     this.#files = 0
     const rows = (await this.#rows.scan(BASE_TABLE)).map(([key, value]) => decodeRow(key, value))
     // By path, as they came: neighbours share the entries that their texts are read from.
-    for (const row of rows.sort((a, b) => (a.path < b.path ? -1 : 1))) this.#put(row)
+    for (const row of rows.sort(byPlace)) this.#put(row)
   }
 
   get size(): number {
@@ -165,6 +166,12 @@ export class BaseIndex {
     }
     return true
   }
+}
+
+/** Who has a place comes after who may have had it. */
+function byPlace(a: BaseRow, b: BaseRow): number {
+  if (a.path !== b.path) return a.path < b.path ? -1 : 1
+  return Number(isInDoubt(b)) - Number(isInDoubt(a))
 }
 
 /** The rows of a directory and of all below it after it moved from `from` to `to`. */

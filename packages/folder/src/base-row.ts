@@ -64,6 +64,11 @@ export function pushedRing(row: FileRow): readonly BaseText[] {
   return row.agreed === undefined ? row.ring : [row.agreed, ...row.ring].slice(0, RING_SIZE)
 }
 
+/** The row after nothing was put on disk after all; undefined where nothing was ever agreed on. */
+export function unplacedRow(row: FileRow): FileRow | undefined {
+  return row.agreed === undefined && row.blob === undefined ? undefined : { ...row, wanted: undefined }
+}
+
 const FORMAT = 1
 
 /** Compact JSON: ten thousand rows parse in well under 100 ms. */

@@ -25,6 +25,12 @@ describe('the base of a saved text', () => {
     expect(bestBase('b\n c; const x\n', { base: newest, ring: older, sinceWriteMs: 10, cost }).version).toBe(2)
   })
 
+  it('[BASE10] is an older text also where only a closing brace of what came after it is in what was saved', () => {
+    const older = [{ text: 'const a = 1\n', version: 1 }]
+    const newest = { text: 'const a = 1\nfunction g() {\n  return 2\n}\n', version: 2 }
+    expect(bestBase('const a = 1\ninterface Shape {\n  width: number\n}\n', { base: newest, ring: older, sinceWriteMs: 10, cost }).version).toBe(1)
+  })
+
   it('[BASE9] is the newest text where that was saved as far as the middle of a line', () => {
     expect(bestBase('one\ntwo\nth', { base, ring, sinceWriteMs: 10, cost }).version).toBe(3)
     expect(bestBase('one\nt', { base, ring, sinceWriteMs: 10, cost }).version).toBe(3)

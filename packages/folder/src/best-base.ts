@@ -49,9 +49,12 @@ function isCutShort(text: string, newest: string): boolean {
   return text !== '' && !text.endsWith('\n') && newest.startsWith(text) && newest[text.length] !== '\n'
 }
 
+/** A line without any, a closing brace, is in many texts. */
+const CONTENT = /[\p{L}\p{N}\p{So}]/u
+
 /** Whether `text` holds a line that came after `older`: then its editor had seen the newer text. */
 export function holdsNewLine(text: string, older: string, newer: string): boolean {
   const known = new Set(older.split('\n'))
   const saved = new Set(text.split('\n'))
-  return newer.split('\n').some((line) => line.trim() !== '' && !known.has(line) && saved.has(line))
+  return newer.split('\n').some((line) => CONTENT.test(line) && !known.has(line) && saved.has(line))
 }

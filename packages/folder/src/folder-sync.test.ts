@@ -525,7 +525,9 @@ describe('what went wrong for others', () => {
     const { text, version } = await first.workspace.readText(row.doc)
     const intended = { ...row, wanted: { doc: row.doc, version, hash: hashText(text) } }
     await first.workspace.rows.commit([{ table: 'folder_base', key, value: encodeRow(intended) }])
-    first.write('a.md', 'two\nthree\n')
+    // It was placed: what is there is a new file.
+    first.write('.collab/placed', 'two\nthree\n')
+    renameSync(first.folder.at('.collab/placed'), first.folder.at('a.md'))
     await using b = await first.restart()
     await matches(a, { 'a.md': 'two\nthree\n' })
     await alike(a, b)

@@ -64,7 +64,7 @@ export class GoneFiles {
     const isNothing = gone.size + unsettled.size + displaced.rows.length + displaced.unsure.length === 0
     if (isNothing) return { hold: new Set(), retryAfterMs: undefined }
     const fresh = this.#findFresh(paths)
-    const neverNoted = unsettled.rows().filter(({ path }) => !gone.has(path) && this.#context.index.at(path) === undefined)
+    const neverNoted = unsettled.rows().filter((row) => !gone.has(row.path) && this.#context.index.at(row.path) === undefined && !this.#isFound(row))
     const missing = [...gone.values(), ...displaced.rows, ...neverNoted]
     const renamed = workspace.rights === 'write' ? await this.#moves.take(missing, new Map([...fresh, ...displaced.taken]), displaced) : 'none'
     const others = [...displaced.rows, ...neverNoted].map(({ path }) => path)
@@ -96,6 +96,12 @@ export class GoneFiles {
       if (before !== undefined) for (let at: RelPath | '' = before.path; at !== ''; at = parentOf(at)) look(at)
     }
     return gone
+  }
+
+  /** Whether a file that a crash left unsettled was found in another place. */
+  #isFound({ node }: BaseRow): boolean {
+    const row = this.#context.index.of(node)
+    return row !== undefined && lookOnce(this.#context, row.path).kind === 'file'
   }
 
   /** Whether another file is at the path of a known one. */

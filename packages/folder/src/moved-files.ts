@@ -1,5 +1,6 @@
 import type { KvOp, LocalChange, NodeId } from '@collab/core'
 import { ABSENT_MS } from './absence.js'
+import { unplacedRow } from './base-row.js'
 import type { BaseRow, FileRow } from './base-row.js'
 import { rebased } from './base-index.js'
 import type { Brake } from './brake.js'
@@ -224,7 +225,7 @@ function areSo(holds: (before: string, after: string) => boolean, before: string
 
 /** Whether what was moved is the file that was there before the one that was to be placed. Nobody ever agreed on it. */
 function isNeverPlaced(placed: FileRow | undefined, fact: DiskFact | undefined): boolean {
-  return placed?.agreed === undefined && placed?.signature !== undefined && fact?.kind === 'file' && fact.signature.ino === placed.signature.ino
+  return placed !== undefined && unplacedRow(placed) === undefined && placed.signature !== undefined && fact?.kind === 'file' && fact.signature.ino === placed.signature.ino
 }
 
 /** A rename moves nothing but the change time: the file need not be read again. */

@@ -2,7 +2,7 @@ import { shareMostLines } from '@collab/core'
 import type { NodeId } from '@collab/core'
 import { BASE_TABLE } from './base-index.js'
 import type { BaseRow, FileRow, WantedText } from './base-row.js'
-import { isInDoubt, pushedRing } from './base-row.js'
+import { isInDoubt, pushedRing, unplacedRow } from './base-row.js'
 import { holdsNewLine } from './best-base.js'
 import { blobRow } from './blob-placing.js'
 import type { Subject } from './facts.js'
@@ -90,6 +90,12 @@ export class Recorder {
     const rows: BaseRow[] = []
     const dropped: NodeId[] = []
     for (const row of doubts) {
+      // Another file has its place since: this one is nowhere, or was moved.
+      if (this.#context.index.at(row.path) !== row) {
+        this.#context.unsettled.add(row)
+        dropped.push(row.node)
+        continue
+      }
       // What cannot be read now stays in doubt.
       if (this.#context.fs.fact(row.path).kind === 'unreadable') continue
       const found = await this.#readWanted(row, wait)
@@ -137,15 +143,22 @@ export class Recorder {
     const { wanted } = row
     if (found?.hash === wanted.hash) {
       const agreed = { version: wanted.version, hash: wanted.hash }
-      const ring = (await this.#hasSeen(found, row, wanted)) === 'no' ? [] : pushedRing(row)
-      return { ...row, doc: wanted.doc, agreed, ring, wanted: undefined, gap: undefined, signature: found.signature, racy: found.racy }
+      const ring = row.doc === wanted.doc ? pushedRing(row) : []
+      return { ...row, doc: wanted.doc, agreed, blob: undefined, ring, wanted: undefined, gap: undefined, signature: found.signature, racy: found.racy }
     }
+    if (this.#wasNeverPut(row)) return unplacedRow(row)
     if (await this.#mayBeElsewhere(row, found)) this.#context.unsettled.add(row)
-    if (row.agreed === undefined) return (await this.#wasEdited(found, row)) ? placedRow(row) : undefined
+    if (row.agreed === undefined) return (await this.#wasEdited(found, row)) ? placedRow(row) : unplacedRow(row)
     const seen = await this.#hasSeen(found, row, wanted)
     // It was there, and what the file lacks of it was deleted.
     if (seen === 'yes') return { ...placedRow(row), ring: pushedRing(row) }
     return { ...row, ring: seen === 'maybe' ? [{ version: wanted.version, hash: wanted.hash }, ...row.ring] : row.ring, wanted: undefined }
+  }
+
+  /** Whether the old file is still there, under whatever content, or another was made before the new one could have its place. */
+  #wasNeverPut({ path, signature, gap }: DoubtfulRow): boolean {
+    const fact = this.#context.fs.fact(path)
+    return gap === true || (fact.kind === 'file' && fact.signature.ino === signature?.ino)
   }
 
   /** Whether nothing at the path is what was there or was to be there: it may have been moved. */
@@ -167,11 +180,12 @@ export class Recorder {
   }
 
   /**
-   * A file of mostly the same lines where one was being placed was placed, and edited since. Where a file was before it
+   * A file of mostly the same lines where one was being placed was placed, and edited since. Where a text was before it
    * may be that one, which lacks what it never had.
    */
-  async #wasEdited(found: FoundText | undefined, { wanted, signature }: DoubtfulRow): Promise<boolean> {
-    return found !== undefined && signature === undefined && shareMostLines(await this.#context.texts.read(wanted.doc, wanted), found.text)
+  async #wasEdited(found: FoundText | undefined, { wanted, signature, blob }: DoubtfulRow): Promise<boolean> {
+    const wasText = signature !== undefined && blob === undefined
+    return found !== undefined && !wasText && shareMostLines(await this.#context.texts.read(wanted.doc, wanted), found.text)
   }
 
   async #readWanted(
@@ -188,12 +202,13 @@ export class Recorder {
         if (await wait({ path, retryAfterMs: result.retryAfterMs })) continue
         return 'later'
       }
+      if (result.kind === 'unreadable') return 'later'
       if (result.kind !== 'stable') return undefined
       const decoded = decodeText(result.bytes)
       if ('reason' in decoded) return undefined
       return { text: decoded.text, hash: hashBytes(result.bytes), signature: result.signature, racy: isRacy(result.signature, lookedAt) }
     }
-    return undefined
+    return 'later'
   }
 }
 

@@ -48,7 +48,7 @@ export class Unsettled {
 /** The row of a file that turned out to have been placed. */
 export function placedRow({ wanted, ...row }: FileRow): FileRow {
   if (wanted === undefined) return { ...row, wanted }
-  return { ...row, doc: wanted.doc, agreed: { version: wanted.version, hash: wanted.hash }, signature: undefined, racy: true, wanted: undefined, gap: undefined }
+  return { ...row, doc: wanted.doc, agreed: { version: wanted.version, hash: wanted.hash }, blob: undefined, signature: undefined, racy: true, wanted: undefined, gap: undefined }
 }
 
 /** Whether `text` may have become of what was at a path, or was to be there, by editing. */
