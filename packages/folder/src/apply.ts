@@ -100,9 +100,14 @@ export class Apply {
   async #replace({ subject, live, row }: Wanted): Promise<ReplaceResult> {
     const expect = subject.disk?.signature
     if (expect === undefined) return { kind: 'changed' }
-    // Where nobody ever agreed on anything there is nothing to delete.
-    const onGap = async (): Promise<void> => (unplacedRow(row) === undefined ? undefined : await this.#context.index.save([withGap(row)]))
+    const onGap = (): Promise<void> => this.#noteGap(row.node)
     return await this.#context.fs.replace(row.path, encodeText(live.text), { expect, hash: knownHash(subject), executable: row.executable, onGap })
+  }
+
+  /** Where nobody ever agreed on anything there is nothing that another file could seem to delete. */
+  async #noteGap(node: NodeId): Promise<void> {
+    const row = this.#context.index.of(node)
+    if (row?.type === 'file' && unplacedRow(row) !== undefined) await this.#context.index.save([withGap(row)])
   }
 
   /** While one batch is placed, the one before it is concluded and the one after it intended. */

@@ -73,15 +73,16 @@ export function isOneName(a: string, b: string): boolean {
 
 /** Moves a file that is not ours to overwrite anything with: false when `to` is taken. */
 export function moveBack(from: string, to: string): boolean {
+  let hasBoth = false
   try {
-    if (linkNew(from, to)) unlinkSync(from)
-    return true
+    hasBoth = linkNew(from, to)
   } catch (error) {
     if (errorCode(error) === 'EEXIST') return false
     if (lstatSync(to, { throwIfNoEntry: false }) !== undefined) return false
     renameSync(from, to)
-    return true
   }
+  if (hasBoth) unlinkSync(from)
+  return true
 }
 
 /** Deletes a name; one that is not there is fine. */

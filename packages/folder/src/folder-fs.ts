@@ -67,7 +67,8 @@ export interface ReplaceOptions {
   readonly keepMode?: boolean
   /**
    * Awaited when the result is going to be 'exists' with `held`, while the journal still says so: `recover` tells of it
-   * when the process ends before.
+   * when the process ends before. Called again, each time the path is looked at, where it fails, and where the disk failed
+   * and a file was made meanwhile: until it resolves the result is 'blocked', and the path unreadable.
    */
   readonly onGap?: () => Promise<void>
 }

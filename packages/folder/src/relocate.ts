@@ -19,7 +19,7 @@ import type { Signature } from './signature.js'
 import { equalSignature, sameContentState } from './signature.js'
 import type { TrashNote } from './trash.js'
 import type { DiskContext } from './write.js'
-import { blocked, settle, statsAt, syncParents, takeAside, withExecutable } from './write.js'
+import { blocked, isBack, settle, statsAt, syncParents, takeAside, withExecutable } from './write.js'
 
 /** Moves the file into the trash; see `FolderFs.remove`. */
 export async function removeFile(context: DiskContext, path: RelPath, expected: Expected): Promise<RemoveResult> {
@@ -32,7 +32,7 @@ export async function removeFile(context: DiskContext, path: RelPath, expected: 
     const note: TrashNote = { path, why: 'removed', at: context.clock.now(), seen: expect, changed: false }
     await context.trash.begin(id, note)
     const taken = attempt(() => takeNamed(context, path, id, expected))
-    const kept = settle(context, id, note)
+    const kept = !(taken.error !== undefined && isBack(context, id, path)) && settle(context, id, note)
     if (taken.error !== undefined) return blocked(taken.error)
     if (kept) await syncParents(context, path)
     return taken.value === true && kept ? { kind: 'removed', held: id } : { kind: 'changed' }

@@ -137,7 +137,7 @@ async function swapFile(
     return held && (result.kind === 'written' || result.kind === 'exists') ? { ...result, held: id } : result
   } catch (error) {
     const result = blockedAfter(context, path, temp, error)
-    putBackLater(context, id, note)
+    putBackLater(context, id, note, options.onGap)
     return result
   } finally {
     // To recovery its absence says that it was placed.
@@ -145,17 +145,43 @@ async function swapFile(
   }
 }
 
-/** Closes the journal after a failure: nothing may be left aside that has nothing in its place. */
-function putBackLater(context: DiskContext, id: HeldId, note: TrashNote): void {
+/** Closes the journal after a failure: nothing may be left aside that has nothing in its place, and what was made there meanwhile is told. */
+function putBackLater(context: DiskContext, id: HeldId, note: TrashNote, onGap: ReplaceOptions['onGap']): void {
   const path = note.path as RelPath
+  const tell = untilTold(onGap)
   context.stuck.add([path], () => {
-    if (statsAt(context, path) === undefined && context.trash.stateOf(id) !== undefined && !isPlaced(context, note)) {
-      using parent = openAnchor(context.root, context.spelling.names(path).slice(0, -1))
-      using trash = context.trash.anchor()
-      moveBack(trash.entry(id), parent.entry(context.spelling.names(path).at(-1) ?? ''))
-    }
+    const isAside = context.trash.stateOf(id) !== undefined && !isPlaced(context, note)
+    if (isAside && !isBack(context, id, path) && !putBack(context, id, path)) tell()
     settle(context, id, note)
   })
+}
+
+function putBack(context: DiskContext, id: HeldId, path: RelPath): boolean {
+  if (statsAt(context, path) !== undefined) return false
+  using parent = openAnchor(context.root, context.spelling.names(path).slice(0, -1))
+  using trash = context.trash.anchor()
+  return moveBack(trash.entry(id), parent.entry(context.spelling.names(path).at(-1) ?? ''))
+}
+
+/** Whether the file was being put back, and has both names: then it loses the one in the trash. */
+export function isBack(context: DiskContext, id: HeldId, path: RelPath): boolean {
+  const aside = context.trash.stateOf(id)
+  if (aside === undefined || !isThere(context, path, aside)) return false
+  context.trash.drop(id)
+  return true
+}
+
+/** Throws until the gap is told; each call tries again. */
+function untilTold(onGap: ReplaceOptions['onGap']): () => void {
+  let state: 'untold' | 'under way' | 'told' = onGap === undefined ? 'told' : 'untold'
+  let reason: unknown = new Error('It is not told yet that a file was made here.')
+  return () => {
+    if (state === 'untold') {
+      state = 'under way'
+      onGap?.().then(() => (state = 'told'), (error: unknown) => ([state, reason] = ['untold', error]))
+    }
+    if (state !== 'told') throw reason
+  }
 }
 
 /** Whether what was to take the file's place was there already, and whoever moved it from there knew what they did. */
