@@ -142,6 +142,8 @@ export interface HeldChange {
   readonly bytes: Uint8Array
   /** Written after it was moved aside, by a program that had it open; or found so after a crash. */
   readonly reason: 'late-write' | 'recovered'
+  /** To be called when what was written is durable elsewhere: until then it is handed over again, after a restart too. */
+  readonly taken: () => Promise<void>
 }
 
 export interface TrashItem {

@@ -1,5 +1,5 @@
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync, writeSync } from 'node:fs'
-import { systemClock } from '@collab/core'
+import { createMemoryStore, systemClock } from '@collab/core'
 import type { DocVersion } from '@collab/core'
 import { describe, expect, it } from 'vitest'
 import { decodeRow, encodeRow } from './base-row.js'
@@ -577,6 +577,31 @@ describe('what went wrong for others', () => {
     closeSync(open)
     await matches(b, { 'a.md': 'zero\none\ntwo\nthree\n' })
     await matches(a, { 'a.md': 'zero\none\ntwo\nthree\n' })
+  })
+
+  it('[SYNC29] so it is after a restart where the store failed at that moment', async () => {
+    const wire = new Wire()
+    const store = createMemoryStore()
+    const commit = store.commit.bind(store)
+    let failures = 0
+    let isFull = false
+    store.commit = async (...args) => {
+      if (!isFull) return await commit(...args)
+      failures++
+      throw new Error('no room')
+    }
+    await using a = await testPeer({ wire, files: { 'a.md': 'one\ntwo\n' } })
+    const first = await testPeer({ wire, store })
+    await matches(first, { 'a.md': 'one\ntwo\n' })
+    const open = openSync(first.folder.at('a.md'), 'a')
+    a.write('a.md', 'zero\none\ntwo\n')
+    await matches(first, { 'a.md': 'zero\none\ntwo\n' })
+    isFull = true
+    writeSync(open, 'three\n')
+    closeSync(open)
+    await eventually('the store failed', () => failures > 0)
+    await using b = await first.restart(() => (isFull = false))
+    for (const peer of [a, b]) await matches(peer, { 'a.md': 'zero\none\ntwo\nthree\n' })
   })
 
   it('[SYNC30] keeps bytes as they are: line ends, no final newline, characters beyond the first plane', async () => {

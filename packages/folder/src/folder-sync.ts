@@ -254,7 +254,9 @@ export class FolderSync {
   }
 
   #onHeldChange(change: HeldChange): void {
-    this.#lateWrites.push(change)
+    const known = this.#lateWrites.findIndex(({ id }) => id === change.id)
+    if (known >= 0) this.#lateWrites[known] = change
+    else this.#lateWrites.push(change)
     this.#wake()
   }
 
@@ -302,10 +304,16 @@ export class FolderSync {
   async #turn(): Promise<boolean> {
     if (!(await this.#root.check(() => this.#wake()))) return false
     const late = this.#lateWrites.shift()
-    if (late !== undefined) await this.#ingest.takeHeld(late)
+    if (late !== undefined) await this.#takeLate(late)
     else if (this.#lookout.scanWanted) await this.#lookout.scan()
     else return await this.#round.run(this.#lookout)
     return true
+  }
+
+  /** Where that fails it is handed over again; what was taken already changes nothing then. */
+  async #takeLate(late: HeldChange): Promise<void> {
+    await this.#ingest.takeHeld(late)
+    await late.taken().catch((error: unknown) => this.#logger.warn('a late write stays new', { path: late.path, reason: errorMessage(error) }))
   }
 
   async #afterFailure(error: unknown): Promise<void> {

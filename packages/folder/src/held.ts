@@ -4,6 +4,7 @@ import type { HeldChange, HeldId } from './folder-fs.js'
 import type { Holders } from './holders.js'
 import type { RelPath } from './rel-path.js'
 import { sameContentState } from './signature.js'
+import type { Signature } from './signature.js'
 import { readEntry } from './stable-read.js'
 import type { Trash, TrashNote } from './trash.js'
 
@@ -42,6 +43,7 @@ export class HeldInodes {
   readonly #init: HeldInodesInit
   readonly #held = new Map<HeldId, Held>()
   readonly #listeners = new Set<(change: HeldChange) => void>()
+  #noting: Promise<void> = Promise.resolve()
 
   constructor(init: HeldInodesInit) {
     this.#init = init
@@ -63,13 +65,13 @@ export class HeldInodes {
   }
 
   /** Whether the file got news, which were then handed over. False too while it is being written. */
-  async deliver(id: HeldId, note: TrashNote, reason: HeldChange['reason']): Promise<TrashNote | undefined> {
-    const bytes = this.#settledBytes(id, note)
-    if (bytes === undefined || this.#listeners.size === 0) return undefined
-    for (const listener of this.#listeners) this.#tell(listener, { path: note.path as RelPath, id, bytes: bytes.bytes, reason })
-    const renoted = { ...note, seen: bytes.state, changed: true }
-    await this.#init.trash.renote(id, renoted)
-    return renoted
+  offer(id: HeldId, note: TrashNote, reason: HeldChange['reason']): boolean {
+    const settled = this.#settledBytes(id, note)
+    if (settled === undefined || this.#listeners.size === 0) return false
+    const { bytes, state } = settled
+    const taken = (): Promise<void> => this.#taken(id, { ...note, seen: state, changed: true })
+    for (const listener of this.#listeners) this.#tell(listener, { path: note.path as RelPath, id, bytes, reason, taken })
+    return true
   }
 
   stop(): void {
@@ -83,6 +85,20 @@ export class HeldInodes {
     } catch (error) {
       this.#init.logger.warn('a listener for displaced files failed', { path: change.path, error: errorMessage(error) })
     }
+  }
+
+  /** One note after the other: a file may be handed over again meanwhile. */
+  async #taken(id: HeldId, note: TrashNote): Promise<void> {
+    const noting = this.#noting.catch(() => undefined).then(() => this.#renote(id, note))
+    this.#noting = noting
+    await noting
+  }
+
+  async #renote(id: HeldId, note: TrashNote): Promise<void> {
+    if (this.#init.trash.stateOf(id) === undefined) return
+    await this.#init.trash.renote(id, note)
+    const item = this.#held.get(id)
+    if (item !== undefined) item.note = note
   }
 
   #settledBytes(id: HeldId, note: TrashNote) {
@@ -111,17 +127,16 @@ export class HeldInodes {
   async #check(item: Held): Promise<void> {
     const state = this.#init.trash.stateOf(item.id)
     if (state === undefined) return void this.#held.delete(item.id)
-    if (!sameContentState(state, item.note.seen)) return this.#news(item)
+    if (!sameContentState(state, item.note.seen)) return this.#news(item, state)
     item.checks++
     if (await this.#isOver(item)) return this.#release(item)
     if (this.#held.has(item.id)) this.#schedule(item)
   }
 
-  async #news(item: Held): Promise<void> {
-    const delivered = await this.deliver(item.id, item.note, 'late-write')
-    item.note = delivered ?? item.note
-    const since = this.#init.clock.now() - Number((this.#init.trash.stateOf(item.id)?.mtimeNs ?? 0n) / 1_000_000n)
-    if (this.#held.has(item.id)) this.#schedule(item, delivered === undefined && since > GIVE_UP_MS ? LATER_CHECKS_MS : QUIET_MS)
+  #news(item: Held, { mtimeNs }: Signature): void {
+    this.offer(item.id, item.note, 'late-write')
+    const since = this.#init.clock.now() - Number(mtimeNs / 1_000_000n)
+    this.#schedule(item, since > GIVE_UP_MS ? LATER_CHECKS_MS : QUIET_MS)
   }
 
   async #isOver(item: Held): Promise<boolean> {

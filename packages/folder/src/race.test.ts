@@ -22,6 +22,7 @@ class TinySync {
     fs.onHeldChange((change) => {
       this.#count('late')
       this.document.ingest(decode(change.bytes), this.#heldBases.get(change.id) ?? [[]])
+      void change.taken()
     })
   }
 

@@ -34,7 +34,7 @@ export async function recover(context: DiskContext, logger: Logger, { onGaps }: 
   }
   if (gaps.length > 0) await onGaps?.(gaps.map(({ note }) => note.path as RelPath))
   for (const { id } of gaps) context.trash.finish(id)
-  return { temporary: clearTemporary(context), restored, recovered: await deliverNews(context) }
+  return { temporary: clearTemporary(context), restored, recovered: deliverNews(context) }
 }
 
 function clearTemporary(context: DiskContext): number {
@@ -72,7 +72,7 @@ function isAbsent(context: DiskContext, path: string): boolean {
 }
 
 /** Displaced files of earlier runs: news are handed over, and those that a program may still have open are watched again. */
-async function deliverNews(context: DiskContext): Promise<number> {
+function deliverNews(context: DiskContext): number {
   let recovered = 0
   for (const { id, open, note } of context.trash.notes()) {
     const state = context.trash.stateOf(id)
@@ -81,9 +81,9 @@ async function deliverNews(context: DiskContext): Promise<number> {
       context.trash.drop(id)
       continue
     }
-    const delivered = sameContentState(state, note.seen) ? undefined : await context.held.deliver(id, note, 'recovered')
-    if (delivered !== undefined) recovered++
-    if (note.why === 'replaced' || !sameContentState(state, note.seen)) context.held.hold(id, delivered ?? note)
+    const isNews = !sameContentState(state, note.seen)
+    if (note.why === 'replaced' || isNews) context.held.hold(id, note)
+    if (isNews && context.held.offer(id, note, 'recovered')) recovered++
   }
   return recovered
 }
