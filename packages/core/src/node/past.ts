@@ -98,7 +98,7 @@ export class Pasts {
     let at: EntryHash = hash
     for (;;) {
       const cached = this.#cache.get(at)
-      const link = cached === undefined || last === undefined ? await this.#init.linkOf(at) : undefined
+      const link = cached === undefined ? await this.#init.linkOf(at) : undefined
       const found = cached ?? (link && (await this.#stored(at, link)))
       if (found !== undefined) {
         const past = last === undefined ? found : new Map(found).set(last.author, extend(found.get(last.author) ?? [], at, { seq: last.seq, hash }))
