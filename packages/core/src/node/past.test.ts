@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { EntryHash } from '../base/ids.js'
+import { MAX_BRANCHES } from '../base/limits.js'
 import type { Entry } from '../log/entry.js'
 import { LooseAuthor, TestReplica } from './test-replicas.js'
 
@@ -29,14 +30,16 @@ const STEPS = fc.array(
   { minLength: 20, maxLength: 160 }
 )
 
-/** Signs what `steps` say, in their order. */
+/** Signs what `steps` say, in their order, with fewer branches than a log may have. */
 function sign(steps: readonly Step[]): readonly Entry[] {
   const authors = [new LooseAuthor(), new LooseAuthor(), new LooseAuthor()]
   const entries: Entry[] = []
+  let branches = 0
   for (const { author, back, deps } of steps) {
     const signer = authors[author]!
     const own = signer.entries
-    const after = own[Math.max(0, own.length - 1 - back)]
+    const isFork = back > 0 && branches++ < MAX_BRANCHES - 1
+    const after = own[Math.max(0, own.length - 1 - (isFork ? back : 0))]
     const others = deps.map((at) => entries[at % Math.max(1, entries.length)]).filter((entry) => entry !== undefined && entry.header.author !== signer.id)
     entries.push(signer.sign([], { ...(after && { after }), deps: [...new Set(others.map((entry) => entry!.hash))].sort() }))
   }
