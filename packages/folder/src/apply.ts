@@ -246,14 +246,16 @@ function toWanted(subject: Subject, live: TextState | undefined): Wanted[] {
   const { path, base, entry } = subject
   if (live === undefined || entry?.content?.kind !== 'text') return []
   const wanted: WantedText = { doc: entry.content.doc, version: live.version, hash: hashText(live.text) }
-  if (base?.type === 'file') return [{ subject, live, row: { ...base, wanted, gap: undefined } }]
+  // Which file it is whose place is to be taken tells after a crash whether it was.
+  const { signature, racy } = subject.disk ?? { signature: undefined, racy: true }
+  if (base?.type === 'file') return [{ subject, live, row: { ...base, wanted, gap: undefined, signature, racy } }]
   const row: FileRow = {
     type: 'file',
     path,
     node: entry.node,
     doc: wanted.doc,
     agreed: undefined,
-    signature: subject.disk?.signature,
+    signature,
     racy: true,
     executable: entry.executable,
     ring: [],

@@ -155,10 +155,10 @@ export class Recorder {
     return { ...row, ring: seen === 'maybe' ? [{ version: wanted.version, hash: wanted.hash }, ...row.ring] : row.ring, wanted: undefined }
   }
 
-  /** Whether the old file is still there, under whatever content, or another was made before the new one could have its place. */
-  #wasNeverPut({ path, signature, gap }: DoubtfulRow): boolean {
+  /** Whether the old file is still there, under whatever content. */
+  #wasNeverPut({ path, signature }: DoubtfulRow): boolean {
     const fact = this.#context.fs.fact(path)
-    return gap === true || (fact.kind === 'file' && fact.signature.ino === signature?.ino)
+    return fact.kind === 'file' && fact.signature.ino === signature?.ino
   }
 
   /** Whether nothing at the path is what was there or was to be there: it may have been moved. */

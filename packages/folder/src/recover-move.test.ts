@@ -57,4 +57,16 @@ describe('a move that was cut off', () => {
     }
     expect(await afterCrash(save, saved)).toEqual(['a.md'])
   })
+
+  it('[DISK65] leaves it once where much was added to it under either name by a program that makes a new file of each save', async () => {
+    const saved = `${TEXT}${'and much more was written there\n'.repeat(4)}`
+    for (const name of ['a.md', 'b.md']) {
+      const save = (root: string): void => {
+        linkSync(join(root, 'a.md'), join(root, 'b.md'))
+        writeFileSync(join(root, 'new'), saved)
+        renameSync(join(root, 'new'), join(root, name))
+      }
+      expect(await afterCrash(save, saved)).toEqual([name])
+    }
+  })
 })

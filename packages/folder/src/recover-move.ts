@@ -6,7 +6,7 @@ import { bringBack, dropName, dropSecondName, isElsewhere, putAside } from './se
 import { sameContentState } from './signature.js'
 import type { Signature } from './signature.js'
 import { readEntry } from './stable-read.js'
-import { decodeText, isAlike } from './text-content.js'
+import { decodeText, isAlike, keepsLines } from './text-content.js'
 import type { TrashNote } from './trash.js'
 import type { DiskContext } from './write.js'
 
@@ -113,7 +113,7 @@ function targetOf({ to }: TrashNote): RelPath | undefined {
 
 function isSave(context: DiskContext, path: RelPath, before: string | undefined): boolean {
   const after = before === undefined ? undefined : readAt(context, path)
-  return before !== undefined && after !== undefined && isAlike(before, after)
+  return before !== undefined && after !== undefined && (isAlike(before, after) || keepsLines(before, after))
 }
 
 function readAt({ root, spelling }: DiskContext, path: RelPath): string | undefined {
