@@ -179,7 +179,7 @@ export class Log {
   }
 
   /** Leaves the entries of segments that follow each other to others. Nothing has changed before `ops` are committed. */
-  async prune(segments: readonly Segment[]): Promise<PackedRuns & { readonly run: PrunedRun }> {
+  async prune(segments: readonly Segment[]): Promise<PackedRuns> {
     const { pruned, segments: rows } = this.#rows
     const entries = segments.flatMap((segment) => segment.entries)
     const run = prunedRun(entries)
@@ -192,7 +192,7 @@ export class Log {
       if (!isStored) pruned.remove(run)
       else for (const segment of segments) rows.forget(segment)
     }
-    return { run, ops, settle }
+    return { ops, settle }
   }
 
   /**

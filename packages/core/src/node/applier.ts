@@ -68,7 +68,7 @@ export class Applier {
 
   constructor(init: ApplierInit) {
     this.#init = init
-    this.#pasts = new Pasts({ kv: init.kv, linkOf: this.#linkOf, firstAt: async (author, seq) => (await init.entriesAt(author, seq, seq))[0], isForked: init.isForked })
+    this.#pasts = new Pasts({ kv: init.kv, linkOf: this.#linkOf, firstAt: this.#firstAt, isForked: init.isForked })
     this.#firstTexts = new FirstTexts(init.crypto)
     this.documents = new Documents({ crypto: init.crypto, changesOf: this.#changesOf, isForked: init.isForked, pruned: init.pruned, entriesAt: init.entriesAt, pace: init.pace })
     this.tree = new Tree({ authorName: (author) => this.members.get(author) })
@@ -297,6 +297,12 @@ export class Applier {
   }
 
   readonly #linkOf = async (hash: EntryHash): Promise<Link | undefined> => this.#held.get(hash)?.header ?? (await this.#init.linkOf(hash))
+
+  /** The entry of an author at `seq` that was held first; of the batch under way only what is no fork is looked for by its seq. */
+  readonly #firstAt = async (author: AuthorId, seq: number): Promise<EntryHash | undefined> => {
+    const [stored] = await this.#init.entriesAt(author, seq, seq)
+    return stored ?? [...this.#held.values()].find(({ header }) => header.author === author && header.seq === seq)?.hash
+  }
 
   readonly #changesOf = async (hash: EntryHash): Promise<readonly Change[]> => {
     const cached = this.#init.bodies.cached(hash)

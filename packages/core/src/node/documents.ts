@@ -10,7 +10,7 @@ import type { DocStep } from '../doc/text-document.js'
 import { Translations } from '../doc/translations.js'
 import type { Change, SeedChange } from '../log/change.js'
 import { PrunedError } from '../log/pruned-rows.js'
-import type { PrunedRows, PrunedRun } from '../log/pruned-rows.js'
+import type { PrunedRows } from '../log/pruned-rows.js'
 import type { Batch } from './batch.js'
 import { overlaps, stepOf, stepsInPast, within, withoutRepeats, withoutSeedRanges } from './document-steps.js'
 import { DEFAULT_PACE } from './document-types.js'
@@ -21,7 +21,7 @@ import { replayOf } from './replay.js'
 import type { Replay } from './replay.js'
 import { StepBodies } from './step-bodies.js'
 import { packSteps, putStep, readSteps, unnamingOps } from './step-pages.js'
-import type { EntriesAt } from './step-pages.js'
+import type { EntriesAt, PageStep } from './step-pages.js'
 import { Snapshots, snapshotRemovalOp } from './snapshots.js'
 import type { Snapshot } from './snapshots.js'
 import { coverOf, dropSum, isCoverable, readSum, sumOp } from './sums.js'
@@ -267,12 +267,13 @@ export class Documents {
     if (open.snapshot <= count) open.snapshot = 0
   }
 
-  /** What takes the names of an author's entries from seq `first` to `last`, which are left to others, out of a document's rows. */
-  async unname(batch: Batch, doc: DocId, { author, first, last }: Pick<PrunedRun, 'author' | 'first' | 'last'>): Promise<readonly KvOp[]> {
+  /** What takes the names of entries that are left to others out of a document's rows. */
+  async unname(batch: Batch, doc: DocId, left: ReadonlySet<EntryHash>): Promise<readonly KvOp[]> {
     const { steps } = await this.#load(batch, doc)
-    const isLeft = (step: Pick<StepRow, 'author' | 'seq'>): boolean => step.author === author && step.seq >= first && step.seq <= last
+    const isLeft = ({ entry }: PageStep): boolean => entry !== undefined && left.has(entry)
     const from = steps.all.findIndex(isLeft)
-    return from < 0 ? [] : await unnamingOps(batch, doc, from, steps.all.findLastIndex(isLeft), isLeft)
+    if (from < 0) return []
+    return await unnamingOps(batch, doc, { from, to: steps.all.findLastIndex(isLeft), isLeft, pageSteps: this.#pageSteps })
   }
 
   /** The authors and entries behind a document's steps, oldest first. */
@@ -323,7 +324,7 @@ export class Documents {
     const isRepeated = open.steps.absorptions.isRepeated(step)
     for (const full of this.#withSeedRanges(doc, [step], open.seeds.get(doc) ?? '')) open.steps.add(full)
     this.#setRow(batch, doc, open, next)
-    this.#pack(batch, doc, open, next.count)
+    await this.#pack(batch, doc, open, next.count)
     await this.#loadSeeds(batch, open, [step])
     if (next.contested) {
       this.#snapshots.drop(batch, doc)
@@ -335,10 +336,12 @@ export class Documents {
   }
 
   /** A page for the newest steps, as soon as they fill one; the document's first step stays in its row. */
-  #pack(batch: Batch, doc: DocId, { steps }: OpenDoc, count: number): void {
+  async #pack(batch: Batch, doc: DocId, { steps }: OpenDoc, count: number): Promise<void> {
     if (count % this.#pageSteps !== 0) return
     const from = Math.max(1, count - this.#pageSteps)
-    packSteps(batch, doc, from, steps.all.slice(from, count).map(withoutSeedRanges), ({ author, seq }) => this.#pruned.at(author, seq) !== undefined)
+    // At the place of an entry that was left to others may be one of another branch, which is here.
+    const isLeft = ({ author, seq }: PageStep): boolean => !this.#isForked(author) && this.#pruned.at(author, seq) !== undefined
+    await packSteps(batch, doc, from, steps.all.slice(from, count).map(withoutSeedRanges), isLeft)
   }
 
   #setRow(batch: Batch, doc: DocId, open: OpenDoc, row: DocRow): void {

@@ -30,20 +30,23 @@ const STEPS = fc.array(
   { minLength: 20, maxLength: 160 }
 )
 
-/** Signs what `steps` say, in their order, with fewer branches than a log may have. */
+/** Signs what `steps` say, in their order, with no more branches than a log may have. */
 function sign(steps: readonly Step[]): readonly Entry[] {
   const authors = [new LooseAuthor(), new LooseAuthor(), new LooseAuthor()]
   const entries: Entry[] = []
-  let branches = 0
   for (const { author, back, deps } of steps) {
     const signer = authors[author]!
     const own = signer.entries
-    const isFork = back > 0 && branches++ < MAX_BRANCHES - 1
-    const after = own[Math.max(0, own.length - 1 - (isFork ? back : 0))]
+    const after = own[Math.max(0, own.length - 1 - (branchesOf(own) < MAX_BRANCHES ? back : 0))]
     const others = deps.map((at) => entries[at % Math.max(1, entries.length)]).filter((entry) => entry !== undefined && entry.header.author !== signer.id)
     entries.push(signer.sign([], { ...(after && { after }), deps: [...new Set(others.map((entry) => entry!.hash))].sort() }))
   }
   return entries
+}
+
+function branchesOf(own: readonly Entry[]): number {
+  const followed = new Set(own.map(({ header }) => header.prev))
+  return own.filter(({ hash }) => !followed.has(hash)).length
 }
 
 /** For each author the entries below `entry`, itself included, that no other one of them follows; by hash. */
@@ -101,5 +104,25 @@ describe('causal pasts', () => {
     expect(await pastOf(test, b.entries[0]!.hash)).toEqual(known)
     await test.reopen()
     expect(await pastOf(test, b.entries[0]!.hash)).toEqual(known)
+  })
+
+  it('[REP17] name what came in the same batch, also where a log forks and the batch is a long one', async () => {
+    const test = await TestReplica.open()
+    const [a, b, c, many] = [new LooseAuthor(), new LooseAuthor(), new LooseAuthor(), new LooseAuthor()]
+    const first = c.sign([])
+    await test.replica.receive([first, c.sign([]), c.sign([], { after: first })])
+    const named = a.sign([])
+    const between = b.sign([], { deps: [named.hash] })
+    for (let i = 0; i < MANY; i++) many.sign([], { deps: i === 0 ? [between.hash] : [] })
+    let last = many.sign([])
+    while (last.hash < between.hash) last = many.sign([])
+    // It has waited, and looks first at what is in memory no more.
+    const late = c.sign([], { deps: [between.hash, last.hash] })
+    await test.replica.receive([late])
+    await test.replica.receive([named, between, ...many.entries])
+    const all = new Map([first, ...c.entries, named, between, ...many.entries].map((entry) => [entry.hash, entry]))
+    for (const entry of [between, last, late]) expect(await pastOf(test, entry.hash)).toEqual(headsBelow(entry, all))
+    await test.reopen()
+    for (const entry of [between, last, late]) expect(await pastOf(test, entry.hash)).toEqual(headsBelow(entry, all))
   })
 })

@@ -17,6 +17,7 @@ import { readHistory } from './history.js'
 import { LiveDocument } from './live-document.js'
 import { readPast } from './past-view.js'
 import { Pruner } from './pruner.js'
+import { decodePage } from './step-pages.js'
 import { crypto, deliver, LooseAuthor, newFile, TestReplica } from './test-replicas.js'
 import type { NewFile } from './test-replicas.js'
 
@@ -394,5 +395,55 @@ describe('what a peer leaves to others', () => {
     expect(await textOf(thin)).toBe(await textOf(full))
     await thin.reopen()
     expect(await stepsOf(thin)).toEqual(await stepsOf(full))
+  })
+
+  it('[PRUNE19] takes no name from a branch that forks off below it, however long that grows', async () => {
+    const author = typist(60)
+    const { thin, full } = await prunedPair(author.entries)
+    for (let n = 0; n < 9; n++) {
+      const fork = author.sign([insert(author, FILE.doc, n, 'x', 1)], { after: n === 0 ? author.entries[20]! : author.entries.at(-1)! })
+      for (const test of [thin, full]) await deliver(test, [fork])
+    }
+    const stepsOf = async ({ replica }: TestReplica) => await replica.look(async (batch) => await replica.applier.documents.steps(batch, FILE.doc))
+    await thin.reopen()
+    expect(await stepsOf(thin)).toEqual(await stepsOf(full))
+    expect(await thin.show()).toEqual(await full.show())
+  })
+
+  it('[PRUNE19] leaves each step in one row, whenever its entry goes, also of a document from before there were pages', async () => {
+    const pace = { snapshotSteps: 3, pageSteps: 16, segmentEntries: 3 }
+    for (const before of [40, 1]) {
+      const author = typist(before)
+      const [old, full] = [await TestReplica.open(systemClock, { ...pace, pageSteps: 1000 }), await TestReplica.open()]
+      for (const test of [old, full]) await deliver(test, author.entries)
+      const thin = await old.copy({ pace })
+      for (let n = 0; n < 60; n++) {
+        await prune(thin)
+        const edit = author.sign([insert(author, FILE.doc, n, 'x', 1)])
+        for (const test of [thin, full]) await deliver(test, [edit])
+        await thin.reopen()
+        expect(await textOf(thin)).toBe(await textOf(full))
+        const paged = (await thin.kv.scan('page')).flatMap(([, row]) => decodePage(row).steps)
+        expect(paged.length + (await thin.kv.scan('step')).length).toBe(before + 1 + n)
+      }
+      expect(thin.log.pruned.count).toBeGreaterThan(40)
+    }
+  })
+
+  it('[PRUNE5] stays whole too, and everything here, where the rows of a document cannot be read', async () => {
+    const { entries } = typist(60)
+    const { thin: test, full } = await prunedPair(entries, { isKept: () => false })
+    const store = test.kv as { scan: typeof test.kv.scan }
+    const scan = test.kv.scan.bind(test.kv)
+    await textOf(test)
+    store.scan = async (table, range) => {
+      if (table === 'page') throw new Error('cannot be read')
+      return await scan(table, range)
+    }
+    await expect(prune(test)).rejects.toThrow('cannot be read')
+    store.scan = scan
+    expect(test.log.pruned.count).toBe(0)
+    expect(await test.replica.updatesFrom(FILE.doc, 0)).toEqual(await full.replica.updatesFrom(FILE.doc, 0))
+    expect(await prune(test)).toBeGreaterThan(40)
   })
 })

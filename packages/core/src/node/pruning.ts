@@ -84,14 +84,16 @@ export class Pruning {
   async #leave(batch: Batch, segments: readonly Segment[], covers: ReadonlyMap<DocId, Cover | undefined>): Promise<Prunable> {
     const { log, applier } = this.#init
     const sums = [...covers].flatMap(([doc, cover]) => (cover === undefined || cover.ops.length === 0 ? [] : [{ doc, count: cover.count, ops: cover.ops }]))
-    const { run, ops, settle } = await log.prune(segments)
+    const left = new Set(segments.flatMap(({ entries }) => entries.map(({ hash }) => hash)))
     const unnamed: KvOp[] = []
-    for (const [doc, cover] of covers) if (cover !== undefined) unnamed.push(...(await applier.documents.unname(batch, doc, run)))
+    for (const [doc, cover] of covers) if (cover !== undefined) unnamed.push(...(await applier.documents.unname(batch, doc, left)))
+    // From here on they are taken for gone: nothing may fail before it is known whether they are.
+    const { ops, settle } = await log.prune(segments)
     const done = (isStored: boolean): void => {
       settle(isStored)
       if (isStored) for (const { doc, count } of sums) applier.documents.covered(doc, count)
     }
-    return { entries: segments.reduce((sum, { entries }) => sum + entries.length, 0), ops: [...sums.flatMap((sum) => sum.ops), ...unnamed, ...ops], settle: done }
+    return { entries: left.size, ops: [...sums.flatMap((sum) => sum.ops), ...unnamed, ...ops], settle: done }
   }
 
   /** Whether all that a segment says is in the sums of documents. */

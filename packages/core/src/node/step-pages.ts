@@ -61,11 +61,17 @@ export function putStep(batch: Batch, doc: DocId, number: number, step: StepRow)
   batch.put(STEP, keyOf(doc, number), encodeStep(step))
 }
 
-/**
- * What puts the steps from number `from` to `to` into pages without the names of the entries of which `isLeft` says that
- * they were left to others.
- */
-export async function unnamingOps({ reader }: Batch, doc: DocId, from: number, to: number, isLeft: (step: PageStep) => boolean): Promise<readonly KvOp[]> {
+export interface Unnaming {
+  /** Numbers of the first and the last step whose entry is left to others. */
+  readonly from: number
+  readonly to: number
+  readonly isLeft: (step: PageStep) => boolean
+  /** No page holds steps from before and behind a multiple of it: so each lies within the one that is made when there are so many. */
+  readonly pageSteps: number
+}
+
+/** What puts steps into pages without the names of the entries that are left to others. */
+export async function unnamingOps({ reader }: Batch, doc: DocId, { from, to, isLeft, pageSteps }: Unnaming): Promise<readonly KvOp[]> {
   const until = keyOf(doc, to + 1)
   const [first] = await reader.scan(PAGE, { from: `${doc}/`, to: keyOf(doc, from + 1), reverse: true, limit: 1 })
   const pages = await reader.scan(PAGE, { from: first?.[0] ?? keyOf(doc, from), to: until })
@@ -74,19 +80,22 @@ export async function unnamingOps({ reader }: Batch, doc: DocId, from: number, t
     const page = decodePage(row)
     return { table: PAGE, key, value: encodePage(page.from, unnamed(page.steps, isLeft)) }
   })
-  const [oldest] = rows
-  if (oldest === undefined) return ops
-  const start = Number.parseInt(oldest[0].slice(doc.length + 1), 16)
-  const page = encodePage(start, unnamed(rows.map(([, row]) => decodeStep(row)), isLeft))
-  return [...ops, { table: PAGE, key: oldest[0], value: page }, ...rows.map(([key]) => ({ table: STEP, key }))]
+  const numbered = rows.map(([key, row]) => ({ number: Number.parseInt(key.slice(doc.length + 1), 16), step: decodeStep(row) }))
+  for (const together of Map.groupBy(numbered, ({ number }) => Math.floor(number / pageSteps)).values()) {
+    const start = together[0]?.number ?? 0
+    ops.push({ table: PAGE, key: keyOf(doc, start), value: encodePage(start, unnamed(together.map(({ step }) => step), isLeft)) })
+  }
+  return [...ops, ...rows.map(([key]) => ({ table: STEP, key }))]
 }
 
 function unnamed(steps: readonly PageStep[], isLeft: (step: PageStep) => boolean): readonly PageStep[] {
   return steps.map((step) => (isLeft(step) ? { ...step, entry: undefined } : step))
 }
 
-/** Puts the steps from number `from` on into one page, and takes away their own rows. */
-export function packSteps(batch: Batch, doc: DocId, from: number, steps: readonly PageStep[], isLeft: (step: PageStep) => boolean): void {
+/** Puts the steps from number `from` on into one page, and takes away their own rows and the pages that some were put into before. */
+export async function packSteps(batch: Batch, doc: DocId, from: number, steps: readonly PageStep[], isLeft: (step: PageStep) => boolean): Promise<void> {
+  const before = await batch.reader.scan(PAGE, { from: keyOf(doc, from), to: keyOf(doc, from + steps.length) })
+  for (const [key] of before) batch.delete(PAGE, key)
   batch.put(PAGE, keyOf(doc, from), encodePage(from, unnamed(steps, isLeft)))
   for (const index of steps.keys()) batch.delete(STEP, keyOf(doc, from + index))
 }

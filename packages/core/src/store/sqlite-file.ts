@@ -9,7 +9,8 @@ import { openError } from './sqlite-errors.js'
 /**
  * Of the tables here and of what is in them; a store with a higher one was written by a newer program. Version 2 has
  * steps in pages and entries in segments, 3 may have left entries to others, 4 names of an absorbed document's step
- * only that document: what an older program would not miss, or read as something else.
+ * only that document, 5 has causal pasts and steps that are known by their places in logs: what an older program would not
+ * miss, or read as something else.
  */
 const SCHEMA_VERSION = 5
 /** A process that is just ending lets go within this; another one is refused after it. */
