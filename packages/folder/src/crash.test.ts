@@ -24,7 +24,7 @@ describe('after a crash', () => {
     writeFileSync(at('.collab/temp/left'), 'new')
     await new Trash(root, systemClock).begin('1', noteFor('a.md', signatureAt(fs, 'a.md')))
     renameSync(at('a.md'), at('.collab/trash/1'))
-    expect(await fs.recover()).toEqual({ restored: ['a.md'], recovered: 0, temporary: 1 })
+    expect(await fs.recover()).toEqual({ restored: ['a.md'], removed: [], recovered: 0, temporary: 1 })
     expect([readFileSync(at('a.md'), 'utf8'), readdirSync(at('.collab/trash')), readdirSync(at('.collab/temp'))]).toEqual(['old', [], []])
   })
 
@@ -81,7 +81,7 @@ describe('after a crash', () => {
     await new Trash(root, systemClock).begin('1', noteFor('gone.md', { ino: 1n, size: 1n, mtimeNs: 1n, ctimeNs: 1n }))
     writeFileSync(at('.collab/trash/2.open'), '{"cut off')
     writeFileSync(at('.collab/trash/3.open'), '{"path":"../../etc/x","seen":["1","1","1","1"]}')
-    expect(await fs.recover()).toEqual({ restored: [], recovered: 0, temporary: 0 })
+    expect(await fs.recover()).toEqual({ restored: [], removed: [], recovered: 0, temporary: 0 })
     expect(readdirSync(root)).toEqual(['.collab'])
   })
 

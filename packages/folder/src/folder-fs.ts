@@ -170,9 +170,19 @@ export interface RecoverOptions {
   readonly onGaps?: (paths: readonly RelPath[]) => Promise<void>
 }
 
+/** A file in the trash that was removed. */
+export interface RemovedFile {
+  readonly id: HeldId
+  /** Where it was. */
+  readonly path: RelPath
+  readonly ino: bigint
+}
+
 export interface RecoverReport {
   /** Paths that were missing because a run ended in the middle of a replacement, and are back. */
   readonly restored: readonly RelPath[]
+  /** What the trash holds of what was removed, also just before a run ended: nobody else deleted it. */
+  readonly removed: readonly RemovedFile[]
   /** Displaced files that were written to after they were moved aside; each was given to the held listeners. */
   readonly recovered: number
   /** Temporary files of earlier runs that were deleted. */

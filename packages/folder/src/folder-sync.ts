@@ -150,7 +150,8 @@ export class FolderSync {
     await index.load()
     if (this.#init.discardBases === true) await index.clear()
     if (await this.#root.open()) {
-      await fs.recover({ onGaps: (paths) => this.#recorder.noteGaps(paths) })
+      const { removed } = await fs.recover({ onGaps: (paths) => this.#recorder.noteGaps(paths) })
+      await this.#recorder.noteRemoved(removed)
       await held.prune(new Set((await fs.trash()).map(({ id }) => id)))
       await this.#recorder.settleWanted()
       this.#round.startJoining(index.size === 0)

@@ -216,3 +216,31 @@ describe('a file made while the one that it joins was aside', () => {
     expect(told).toBeGreaterThan(0)
   })
 })
+
+describe('a file that a peer deleted', () => {
+  it('[FAULT5] is not deleted again where it came back while the process had ended just after it was removed', async () => {
+    const wire = new Wire()
+    await using a = await testPeer({ wire, files: { 'a.md': 'one\n', 'b.md': 'two\n' } })
+    let isRemoved = false
+    const first = await testPeer({
+      wire,
+      prepare: (fs) => {
+        const remove = fs.remove.bind(fs)
+        fs.remove = async (path, expected) => {
+          await remove(path, expected)
+          isRemoved = true
+          throw new Error('ends here')
+        }
+      }
+    })
+    await matches(first, { 'a.md': 'one\n', 'b.md': 'two\n' })
+    const node = a.workspace.tree.at('a.md')?.node
+    if (node === undefined) throw new Error('no file')
+    rmSync(a.folder.at('a.md'))
+    await eventually('it is removed', () => isRemoved)
+    await using b = await first.restart(() => void a.workspace.edit([{ type: 'move', node, path: 'a.md' }]), { prepare: () => undefined })
+    await eventually('it is back', () => a.read('a.md') !== undefined)
+    await alike(a, b)
+    expect(b.read('a.md')).toBe('one\n')
+  })
+})

@@ -1,5 +1,5 @@
 import { shareMostLines } from '@collab/core'
-import type { NodeId } from '@collab/core'
+import type { KvOp, NodeId } from '@collab/core'
 import { BASE_TABLE } from './base-index.js'
 import type { BaseRow, FileRow, WantedText } from './base-row.js'
 import { isInDoubt, pushedRing, unplacedRow } from './base-row.js'
@@ -8,6 +8,7 @@ import { blobRow } from './blob-placing.js'
 import type { Subject } from './facts.js'
 import { lookOnce, markHeir } from './folder-context.js'
 import type { FolderContext } from './folder-context.js'
+import type { RemovedFile } from './folder-fs.js'
 import type { RelPath } from './rel-path.js'
 import { equalSignature, isRacy } from './signature.js'
 import type { Signature } from './signature.js'
@@ -53,6 +54,20 @@ export class Recorder {
   async noteGaps(paths: readonly RelPath[]): Promise<void> {
     const rows = paths.flatMap((path) => this.#context.index.at(path) ?? []).filter((row) => row.type === 'file')
     await this.#context.index.save(rows.map((row) => ({ ...row, gap: true })))
+  }
+
+  /** What the last run removed just before it ended was deleted by nobody here: should it have come back, it is placed again. */
+  async noteRemoved(removed: readonly RemovedFile[]): Promise<void> {
+    const { fs, held, index, workspace } = this.#context
+    const dropped: NodeId[] = []
+    const kept: KvOp[] = []
+    for (const { id, path, ino } of removed) {
+      const row = index.at(path)
+      if (row?.type !== 'file' || isInDoubt(row) || row.signature?.ino !== ino || fs.fact(path).kind !== 'absent') continue
+      dropped.push(row.node)
+      if (row.agreed !== undefined) kept.push(held.put(id, { doc: row.doc, agreed: row.agreed, ring: row.ring }))
+    }
+    if (dropped.length > 0) await workspace.rows.commit([...index.write([], dropped), ...kept])
   }
 
   /** A file equal to what was about to be put on disk when the last run ended is ours; any other stays what it is. */

@@ -2,7 +2,7 @@ import { readdirSync, unlinkSync } from 'node:fs'
 import { checkPath, errorMessage } from '@collab/core'
 import type { Logger } from '@collab/core'
 import { lookAtPath } from './disk-fact.js'
-import type { RecoverOptions, RecoverReport } from './folder-fs.js'
+import type { RecoverOptions, RecoverReport, RemovedFile } from './folder-fs.js'
 import { partOf } from './part-name.js'
 import type { RelPath } from './rel-path.js'
 import { isThere, settleMove } from './recover-move.js'
@@ -34,7 +34,7 @@ export async function recover(context: DiskContext, logger: Logger, { onGaps }: 
   }
   if (gaps.length > 0) await onGaps?.(gaps.map(({ note }) => note.path as RelPath))
   for (const { id } of gaps) context.trash.finish(id)
-  return { temporary: clearTemporary(context), restored, recovered: deliverNews(context) }
+  return { temporary: clearTemporary(context), restored, removed: removedFiles(context), recovered: deliverNews(context) }
 }
 
 function clearTemporary(context: DiskContext): number {
@@ -69,6 +69,13 @@ function finishOrUndo(context: DiskContext, { id, note }: OpenNote): 'back' | 'g
 
 function isAbsent(context: DiskContext, path: string): boolean {
   return lookAtPath(context.root, path as RelPath, context.spelling).kind === 'absent'
+}
+
+function removedFiles({ trash }: DiskContext): readonly RemovedFile[] {
+  return trash.notes().flatMap(({ id, open, note }) => {
+    const state = open || note.why !== 'removed' || checkPath(note.path) !== undefined ? undefined : trash.stateOf(id)
+    return state === undefined ? [] : [{ id, path: note.path as RelPath, ino: state.ino }]
+  })
 }
 
 /** Displaced files of earlier runs: news are handed over, and those that a program may still have open are watched again. */
