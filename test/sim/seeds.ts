@@ -5,7 +5,7 @@ export const FAILED_SEEDS: readonly number[] = [1818]
 export const FAILED_COPY_SEEDS: readonly number[] = [100043]
 
 /** The same, of runs with folders. */
-export const FAILED_FOLDER_SEEDS: readonly number[] = [46, 387, 694, 916, 1401, 1443, 1749, 1935, 1972, 2250, 2349, 2387, 400414, 400430, 400542, 700423, 700461, 700557, 700619, 730019, 780487, 780647, 810843, 811849, 910343, 910575]
+export const FAILED_FOLDER_SEEDS: readonly number[] = [46, 387, 694, 916, 1401, 1443, 1749, 1935, 1972, 2250, 2349, 2387, 400414, 400430, 400542, 700423, 700461, 700557, 700619, 730019, 780487, 780647, 810843, 811849, 910343, 910575, 912247, 960088]
 
 /** The same, of live documents. */
 export const FAILED_LIVE_SEEDS: readonly number[] = [29, 37, 47]

@@ -1,6 +1,8 @@
+import { isInDoubt } from './base-row.js'
 import type { FileRow } from './base-row.js'
 import type { FolderContext } from './folder-context.js'
-import { lookOnce } from './folder-context.js'
+import { lookOnce, placementProblem } from './folder-context.js'
+import type { Rename } from './rename-detect.js'
 import type { RelPath } from './rel-path.js'
 import { sameContentState } from './signature.js'
 import type { DiskFact } from './signature.js'
@@ -16,6 +18,8 @@ export interface Displaced {
   readonly left: readonly RelPath[]
   /** Where what is in such a place is still being written. */
   readonly unsure: readonly RelPath[]
+  /** What was moved by a run that ended before it noted that. */
+  readonly carried: readonly Rename[]
 }
 
 /**
@@ -28,10 +32,18 @@ export async function findDisplaced(context: FolderContext, due: readonly RelPat
   const taken = new Map<RelPath, DiskFact>()
   const left: RelPath[] = []
   const unsure: RelPath[] = []
+  const carried: Rename[] = []
   for (const path of context.index.files === 0 ? [] : due) {
     const fact = lookOnce(context, path)
     if (fact.kind !== 'file') continue
     const row = context.index.at(path)
+    const to = row?.type === 'file' ? await carriedTo(context, row, fact) : undefined
+    if (to === 'unsure') unsure.push(path)
+    else if (to !== undefined) {
+      carried.push({ type: 'file', from: path, to })
+      taken.set(to, lookOnce(context, to))
+    }
+    if (to !== undefined) continue
     const moved = movedOwner(context, path, fact)
     const placed = moved === undefined && row?.type === 'file' ? await placedOwner(context, row, fact) : undefined
     if (placed === 'unsure') {
@@ -54,7 +66,26 @@ export async function findDisplaced(context: FolderContext, due: readonly RelPat
     else if (!(await isEdit(context, owner, text.text))) rows.set(owner.path, owner)
   }
   for (const row of await displacedUnsettled(context)) if (!rows.has(row.path)) rows.set(row.path, row)
-  return { rows: [...rows.values()], taken, left, unsure }
+  return { rows: [...rows.values()], taken, left, unsure, carried }
+}
+
+/**
+ * Where a file is that a peer moved, when a run that was cut off had carried that out: what is there resembles it and is no
+ * other known file, and what is in its old place is another one. Both may have been saved to as new files since, under whatever inode.
+ */
+async function carriedTo(context: FolderContext, row: FileRow, { signature }: Extract<DiskFact, { kind: 'file' }>): Promise<RelPath | 'unsure' | undefined> {
+  const { index, workspace } = context
+  const entry = workspace.tree.get(row.node)
+  if (entry?.node !== row.node || entry.path === row.path || placementProblem(context, entry.path, false) !== undefined) return undefined
+  const to = entry.path as RelPath
+  if (isInDoubt(row) || row.signature === undefined || sameContentState(row.signature, signature) || index.at(to) !== undefined) return undefined
+  const there = lookOnce(context, to)
+  // A known one is found by its inode.
+  if (there.kind !== 'file' || movedOwner(context, to, there) !== undefined || (index.ofInode(there.signature.ino) ?? row) !== row) return undefined
+  const [before, old, now] = [await textOf(context, row), await readText(context, row.path), await readText(context, to)]
+  if (old === undefined || now === undefined) return 'unsure'
+  const isLike = (text: string | undefined): boolean => before !== undefined && text !== undefined && (isAlike(before, text) || keepsLines(before, text))
+  return isLike(now.text) && !isLike(old.text) ? to : undefined
 }
 
 /** Files that a crash left unsettled, and in whose place something else is. */

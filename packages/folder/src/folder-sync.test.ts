@@ -604,6 +604,26 @@ describe('what went wrong for others', () => {
     for (const peer of [a, b]) await matches(peer, { 'a.md': 'zero\none\ntwo\nthree\n' })
   })
 
+  it('[SYNC29] never into another file that has its place since, where a crash left unnoted what it was', async () => {
+    const wire = new Wire()
+    await using a = await testPeer({ wire, files: { 'a.md': 'one\ntwo\n' } })
+    await using b = await testPeer({ wire })
+    await matches(b, { 'a.md': 'one\ntwo\n' })
+    const open = openSync(b.folder.at('a.md'), 'a')
+    a.write('a.md', 'zero\none\ntwo\n')
+    await matches(b, { 'a.md': 'zero\none\ntwo\n' })
+    for (const [key] of await b.workspace.rows.scan('folder_held')) await b.workspace.rows.commit([{ table: 'folder_held', key }])
+    renameSync(a.folder.at('a.md'), a.folder.at('b.md'))
+    await matches(b, { 'b.md': 'zero\none\ntwo\n' })
+    a.write('a.md', 'of something else\naltogether\n')
+    const files = { 'a.md': 'of something else\naltogether\n', 'b.md': 'zero\none\ntwo\n' }
+    await matches(b, files)
+    writeSync(open, 'three\n')
+    closeSync(open)
+    await eventually('it is told', () => b.events.some(({ name }) => name === 'warning'))
+    for (const peer of [a, b]) await matches(peer, files)
+  })
+
   it('[SYNC30] keeps bytes as they are: line ends, no final newline, characters beyond the first plane', async () => {
     const wire = new Wire()
     const files = { 'crlf.md': 'x\r\ny', 'empty.md': '', 'emoji.md': '😀\u{301}' }

@@ -19,7 +19,7 @@ const WHOLE_DELETION_MS = 2_000
 const UNREADABLE_RETRY_MS = 1_000
 /** A new file that is being written is looked at again after this time. */
 const UNREAD_RETRY_MS = 50
-const NOTHING_DISPLACED: Displaced = { rows: [], taken: new Map(), left: [], unsure: [] }
+const NOTHING_DISPLACED: Displaced = { rows: [], taken: new Map(), left: [], unsure: [], carried: [] }
 
 /** What became of the files that are no longer where they were. */
 export interface GoneVerdict {
@@ -61,13 +61,13 @@ export class GoneFiles {
     const isAll = absent.size > 0 || due.some((path) => this.#isReplaced(path))
     const displaced = workspace.rights === 'write' ? await findDisplaced(this.#context, isAll ? [...paths] : due) : NOTHING_DISPLACED
     const gone = displaced.left.length === 0 ? absent : this.#findGone(paths, [...due, ...displaced.left])
-    const isNothing = gone.size + unsettled.size + displaced.rows.length + displaced.unsure.length === 0
+    const isNothing = gone.size + unsettled.size + displaced.rows.length + displaced.unsure.length + displaced.carried.length === 0
     if (isNothing) return { hold: new Set(), retryAfterMs: undefined }
     const fresh = this.#findFresh(paths)
     const neverNoted = unsettled.rows().filter((row) => !gone.has(row.path) && this.#context.index.at(row.path) === undefined && !this.#isFound(row))
     const missing = [...gone.values(), ...displaced.rows, ...neverNoted]
     const renamed = workspace.rights === 'write' ? await this.#moves.take(missing, new Map([...fresh, ...displaced.taken]), displaced) : 'none'
-    const others = [...displaced.rows, ...neverNoted].map(({ path }) => path)
+    const others = [...[...displaced.rows, ...neverNoted].map(({ path }) => path), ...displaced.carried.map(({ from }) => from as RelPath)]
     const all = new Set([...gone.keys(), ...fresh.keys(), ...displaced.unsure, ...others])
     if (typeof renamed === 'number') return { hold: all, retryAfterMs: renamed }
     if (renamed === 'unsure' && this.#oldest(gone) < WHOLE_DELETION_MS) return { hold: all, retryAfterMs: UNREAD_RETRY_MS }

@@ -244,3 +244,33 @@ describe('a file that a peer deleted', () => {
     expect(b.read('a.md')).toBe('one\n')
   })
 })
+
+describe('a file that a peer moved', () => {
+  it('[FAULT5] is the one in its new place where the process ended just after the move, and both places were used since', async () => {
+    const wire = new Wire()
+    await using a = await testPeer({ wire, files: { 'a.md': 'one\ntwo\nthree\n' } })
+    let isMoved = false
+    const first = await testPeer({
+      wire,
+      prepare: (fs) => {
+        const move = fs.move.bind(fs)
+        fs.move = async (from, to, expected) => {
+          await move(from, to, expected)
+          isMoved = true
+          throw new Error('ends here')
+        }
+      }
+    })
+    await matches(first, { 'a.md': 'one\ntwo\nthree\n' })
+    renameSync(a.folder.at('a.md'), a.folder.at('b.md'))
+    await eventually('it is moved', () => isMoved)
+    await using b = await first.restart(
+      () => {
+        saveAnew(first, 'b.md', 'one\nthree\nfour\n')
+        first.write('a.md', 'of something else altogether\n')
+      },
+      { prepare: () => undefined }
+    )
+    for (const peer of [a, b]) await matches(peer, { 'a.md': 'of something else altogether\n', 'b.md': 'one\nthree\nfour\n' })
+  })
+})

@@ -13,7 +13,7 @@ import type { HeldBase } from './held-bases.js'
 import { shownPath } from './moved-directories.js'
 import { isTake } from './plan.js'
 import type { RelPath } from './rel-path.js'
-import { decodeText, hashText } from './text-content.js'
+import { decodeText, hashText, isAlike, keepsLines } from './text-content.js'
 
 /** Characters and changes that one entry of a large import aims at. */
 const CHUNK_UNITS = 256 * 1024
@@ -70,14 +70,15 @@ export class Ingest {
   async takeHeld({ path, id, bytes }: HeldChange): Promise<void> {
     const { held, index, workspace, emit, dirty } = this.#context
     const row = index.at(path)
-    const then = (await held.get(id)) ?? fromRow(row)
+    const noted = await held.get(id)
+    const then = noted ?? fromRow(row)
     const decoded = decodeText(bytes)
-    if (then === undefined || 'reason' in decoded || workspace.rights !== 'write') {
-      emit('warning', { code: 'late-write', message: `a program wrote to the replaced version of ${path}; that version is kept in .collab/trash` })
-      return
-    }
+    const keep = (): void => emit('warning', { code: 'late-write', message: `a program wrote to the replaced version of ${path}; that version is kept in .collab/trash` })
+    if (then === undefined || 'reason' in decoded || workspace.rights !== 'write') return keep()
     const best = await this.#best(decoded.text, then, path, false)
     if (best.text === decoded.text) return
+    // What is at its path may be another file by now.
+    if (noted === undefined && !isAlike(best.text, decoded.text) && !keepsLines(best.text, decoded.text)) return keep()
     const change = editOf(then.doc, best, decoded.text)
     await workspace.edit([change], ([result]) => {
       if (result?.version === undefined) return []

@@ -51,11 +51,12 @@ export class MovedFiles {
     const olds = new Map(await Promise.all(gone.map(async (row) => [row.path as string, await this.#oldText(row, items)] as const)))
     const unsettled = this.#context.unsettled
     const described = gone.map((row) => ({ ...describeGone(row), otherHash: unsettled.hashAt(row.path) }))
-    const renames = detectRenames(described, items, {
+    const found = detectRenames(described, items, {
       emptyHash: EMPTY_HASH,
       alike: (from, to) => areSo(isAlike, olds.get(from.path), texts.get(to.path)),
       grew: (from, to) => areSo(keepsLines, olds.get(from.path), texts.get(to.path))
     })
+    const renames = [...displaced.carried, ...withoutTargets(found, displaced.carried)]
     const replaced = this.#replacedBy(renames, displaced)
     this.#forgetOthers([...others, ...replaced.values()])
     const waitMs = await this.#untilCertain([...replaced.values()])
@@ -216,6 +217,11 @@ export class MovedFiles {
 function describeGone(row: BaseRow): Gone {
   if (row.type === 'directory') return { path: row.path, type: 'directory', signature: undefined, hash: undefined }
   return { path: row.path, type: 'file', signature: row.signature, hash: row.agreed?.hash }
+}
+
+function withoutTargets(renames: readonly Rename[], others: readonly Rename[]): readonly Rename[] {
+  const taken = new Set(others.map(({ to }) => to))
+  return renames.filter(({ to }) => !taken.has(to))
 }
 
 /** Whether both texts were read, and what is asked of them holds. */
