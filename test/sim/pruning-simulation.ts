@@ -25,6 +25,8 @@ export interface Pruned {
   cut: number
   crashes: number
   copies: number
+  /** Times that somebody was away for long. */
+  lapses: number
   /** Edits on versions from long ago. */
   late: number
   /** Old texts that were read again, and ones that nobody could be asked for. */
@@ -65,7 +67,7 @@ class PruningSimulation {
   readonly #model = new LineModel()
   readonly #held = new Map<SimPeer, Held[]>()
   #isKeeperAway = false
-  readonly #done: Pruned = { edits: 0, lines: 0, pruned: 0, cut: 0, crashes: 0, copies: 0, late: 0, read: 0, refused: 0 }
+  readonly #done: Pruned = { edits: 0, lines: 0, pruned: 0, cut: 0, crashes: 0, copies: 0, lapses: 0, late: 0, read: 0, refused: 0 }
 
   constructor(init: PruningSimulationInit) {
     this.#init = init
@@ -115,7 +117,8 @@ class PruningSimulation {
     else if (roll < 0.8) await this.#prune(await this.#running(random.pick(peers)))
     else if (roll < 0.9) this.#world.link(peers.filter((peer) => random.chance(0.8) && !(this.#isKeeperAway && peer === this.#keeper)))
     else if (roll < 0.94) this.#world.unlink(peers.filter(() => random.chance(0.6)))
-    else if (roll < 0.975) await this.#restart(random.pick(peers))
+    else if (roll < 0.965) await this.#restart(random.pick(peers))
+    else if (roll < 0.975) await this.#lapse(random.pick(this.#writers.filter((peer) => peer !== this.#keeper)))
     else if (roll < 0.985 || this.#init.copies !== true || this.#done.copies === 2) this.#crash(random.pick(peers))
     else await this.#copy(random.pick(this.#writers))
   }
@@ -269,6 +272,40 @@ class PruningSimulation {
     peer.crash()
   }
 
+  /** Somebody is away for as long as it takes until nobody waits any more, wrote something before, and comes back; or a copy of a store does. */
+  async #lapse(peer: SimPeer): Promise<void> {
+    const { random } = this.#world
+    await this.#running(peer)
+    this.#done.lapses++
+    for (const { name } of this.#world.peers) this.#world.network.disconnect(name, peer.name)
+    if (random.chance(0.7)) await this.#edit(peer)
+    const isCopy = this.#init.copies === true && this.#done.copies < 2 && random.chance(0.5)
+    await this.#world.until(peer.stop())
+    const [store, held] = [copyOf(peer.store), [...this.#heldBy(peer)]]
+    if (isCopy) await this.#start(peer)
+    const others = this.#world.peers.filter((other) => isCopy || other !== peer)
+    for (let turn = 0; turn < 12; turn++) {
+      for (const other of others) await this.#running(other)
+      this.#world.link(others.filter((other) => !this.#isKeeperAway || other !== this.#keeper))
+      await this.#edit(random.pick(others.filter((other) => this.#writers.includes(other))))
+      await this.#world.pass(100 + random.int(300))
+      await this.#prune(random.pick(others))
+    }
+    if (isCopy) await this.#startCopy(peer, store, held)
+    else await this.#start(peer)
+    if (random.chance(0.5)) await this.#edit(peer)
+    this.#linkAll()
+  }
+
+  async #startCopy(peer: SimPeer, store: SimPeer['store'], held: readonly Held[]): Promise<void> {
+    this.#done.copies++
+    const copy = this.#world.add(`copy${this.#done.copies}`, peer.keys, { store, ...(peer.pruneAfterMs !== undefined && PRUNES) })
+    this.#writers.push(copy)
+    this.#held.set(copy, [...held])
+    await this.#start(copy)
+    await this.#edit(copy)
+  }
+
   async #copy(peer: SimPeer): Promise<void> {
     await this.#running(peer)
     this.#done.copies++
@@ -301,10 +338,15 @@ class PruningSimulation {
     await this.#checkLateJoiner(lines)
   }
 
-  #checkStatus(): void {
+  /** Warnings that nothing here gives reason for. */
+  #needless({ warnings }: SimPeer): readonly string[] {
     const allowed = this.#done.copies > 0 ? /^(forked-log|pruned-missing): / : /^pruned-missing: /
+    return warnings.filter((warning) => !allowed.test(warning))
+  }
+
+  #checkStatus(): void {
     for (const peer of this.#world.peers) {
-      const warnings = peer.warnings.filter((warning) => !allowed.test(warning))
+      const warnings = this.#needless(peer)
       if (warnings.length > 0) throw new Error(`${peer.name} warns: ${warnings.join('\n')}`)
       const { voids, pruned } = peer.live.status()
       if (voids > 0) throw new Error(`${peer.name} has ${voids} void changes`)
@@ -356,6 +398,6 @@ class PruningSimulation {
     const now = (await fresh.treeLines()).join('\n')
     if (now !== lines) throw new Error(`a newcomer differs:\n${now}\n--- the others\n${lines}`)
     const [held, all] = [fresh.live.status().entries, this.#keeper.live.status().entries]
-    if (held !== all || fresh.live.status().pruned > 0 || fresh.warnings.length > 0) throw new Error(`a newcomer holds ${held} of ${all}; ${fresh.warnings.join()}`)
+    if (held !== all || fresh.live.status().pruned > 0 || this.#needless(fresh).length > 0) throw new Error(`a newcomer holds ${held} of ${all}; ${fresh.warnings.join()}`)
   }
 }

@@ -9,7 +9,7 @@ const START = Number(process.env['COLLAB_SIM_SEED'] ?? 1)
 const TIMEOUT_MS = 60_000 + RUNS * 20_000
 
 async function runAll(seeds: readonly number[], copies: boolean): Promise<Pruned> {
-  const totals: Pruned = { edits: 0, lines: 0, pruned: 0, cut: 0, crashes: 0, copies: 0, late: 0, read: 0, refused: 0 }
+  const totals: Pruned = { edits: 0, lines: 0, pruned: 0, cut: 0, crashes: 0, copies: 0, lapses: 0, late: 0, read: 0, refused: 0 }
   for (const seed of seeds) {
     const done = await runPruningSimulation({ seed, copies })
     for (const name of Object.keys(totals) as (keyof Pruned)[]) totals[name] += done[name]

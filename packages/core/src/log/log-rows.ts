@@ -82,10 +82,13 @@ export class LogRows {
     if (gone.length > 0) throw new PrunedError(gone)
     const rows = await this.#kv.scan(HEADER, prefixRange(prefix))
     const packed = await this.segments.beginningWith(prefix)
-    return new Map([
+    const found = new Map([
       ...rows.map(([hash, row]) => [parseEntryHash(hash), decodeHeader(decodeHeaderRow(row).headerBytes)] as const),
       ...packed.map(({ hash, header }) => [hash, header] as const)
     ])
+    const bare = this.pruned.bare()
+    if (found.size === 0 && bare.length > 0) throw new PrunedError(bare)
+    return found
   }
 
   /**
@@ -137,7 +140,7 @@ export class LogRows {
   async #prunedRange(author: AuthorId, from: number, to: number): Promise<readonly { readonly seq: number; readonly hash: EntryHash }[]> {
     const found: { seq: number; hash: EntryHash }[] = []
     for (const run of this.pruned.of(author)) {
-      if (run.last < from || run.first > to) continue
+      if (run.last < from || run.first > to || run.isBare) continue
       const start = Math.max(from, run.first)
       const hashes = (await this.pruned.hashesOf(run)).slice(start - run.first, to - run.first + 1)
       for (const [at, hash] of hashes.entries()) found.push({ seq: start + at, hash })

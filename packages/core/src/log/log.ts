@@ -5,10 +5,10 @@ import { type Entry, entryBytes, type EntryHeader, isBodyOf } from './entry.js'
 import { type AuthorState, LogRows, removalOps } from './log-rows.js'
 import { MalformedError } from '../base/errors.js'
 import { DEFAULT_PACKING, type Packed, Packing, type PackingPace } from './packing.js'
-import { type Link, type PrunedRun, PrunedRows, prunedRun, pruningOps, unpruningOps } from './pruned-rows.js'
+import { type Link, type PrunedRun, PrunedRows, baringOps, prunedRun, pruningOps, unpruningOps } from './pruned-rows.js'
 import { placeOps, type Places, type Segment } from './segment-rows.js'
 import { type Staged, Staging } from './staging.js'
-import { digestOf, hashesToCheck, missingFrom, type VersionVector, type Want } from './version-vector.js'
+import { digestOf, type Head, headsToCheck, missingFrom, type VersionVector, type Want } from './version-vector.js'
 
 export { isSendersFault } from './staging.js'
 export type { Fault, FaultReason, Fork, Staged } from './staging.js'
@@ -169,7 +169,7 @@ export class Log {
   }
 
   /** Entries that were left to others: of them only the hashes are here. */
-  get pruned(): Pick<PrunedRows, 'isEmpty' | 'count' | 'at' | 'holding' | 'all'> {
+  get pruned(): Pick<PrunedRows, 'isEmpty' | 'hasBare' | 'count' | 'of' | 'at' | 'bareAt' | 'bare' | 'holding' | 'all'> {
     return this.#rows.pruned
   }
 
@@ -202,9 +202,10 @@ export class Log {
    */
   async restore(run: PrunedRun, entries: readonly Entry[]): Promise<PackedRuns> {
     const { pruned, segments } = this.#rows
-    const hashes = await pruned.hashesOf(run)
-    const isSame = entries.length === hashes.length && entries.every((entry, at) => entry.hash === hashes[at] && isBodyOf(this.#crypto, entry.header, entry.body))
-    if (!isSame) throw new MalformedError('other entries than those that were asked for')
+    const hashes = run.isBare ? undefined : await pruned.hashesOf(run)
+    const isNext = (entry: Entry, at: number): boolean => entry.hash === (hashes?.[at] ?? entry.hash) && entry.header.prev === (entries[at - 1]?.hash ?? run.before)
+    const isWhole = entries.length === run.last - run.first + 1 && entries.at(-1)?.hash === run.head
+    if (!isWhole || !entries.every((entry, at) => isNext(entry, at) && isBodyOf(this.#crypto, entry.header, entry.body))) throw new MalformedError('other entries than those that were asked for')
     const places: Places = new Map()
     const ops: KvOp[] = []
     for (let at = 0; at < entries.length; at += this.#segmentEntries) {
@@ -215,8 +216,29 @@ export class Log {
     return { ops: [...ops, ...placeOps(places), ...unpruningOps(run)], settle: (isStored) => void (isStored && pruned.remove(run)) }
   }
 
+  /** Drops the hashes of a run that was left to others. Nothing has changed before `ops` are committed. */
+  bare(run: PrunedRun): PackedRuns {
+    const { pruned } = this.#rows
+    const bare = { ...run, isBare: true }
+    const settle = (isStored: boolean): void => {
+      if (!isStored) return
+      pruned.remove(run)
+      pruned.add(bare)
+    }
+    return { ops: baringOps(bare), settle }
+  }
+
+  /** Whether it is held; of an entry of a bare run that cannot be told. */
   async has(hash: EntryHash): Promise<boolean> {
     return await this.#rows.has(hash)
+  }
+
+  /**
+   * As `has`, of a head that a peer says to hold. At the place of an entry whose hash is gone it is taken for that, unless the
+   * peer names several heads of the author: those are ends of branches, and the place is on ours.
+   */
+  async hasHead(author: AuthorId, { seq, hash }: Pick<Head, 'seq' | 'hash'>, isOnly: boolean): Promise<boolean> {
+    return (isOnly && this.#rows.pruned.bareAt(author, seq) !== undefined) || (await this.#rows.has(hash))
   }
 
   /**
@@ -257,15 +279,16 @@ export class Log {
     return (await this.firstIn(author, seq, seq))[0]
   }
 
-  /** As `firstAt`, at the seqs `from`..`to`, both included, as far as entries are held. */
+  /** As `firstAt`, at the seqs `from`..`to`, both included, as far as entries are held and their hashes here. */
   async firstIn(author: AuthorId, from: number, to: number): Promise<readonly EntryHash[]> {
+    if (this.#rows.pruned.bareAt(author, from) !== undefined) return []
     return (await this.#rows.chain(author, from, to)).flatMap(([first]) => first ?? [])
   }
 
   /** What the holder of `theirs` has and this log lacks. */
   async missing(theirs: VersionVector): Promise<readonly Want[]> {
     const held = new Set<EntryHash>()
-    for (const hash of hashesToCheck(this.#vector, theirs)) if (await this.#rows.has(hash)) held.add(hash)
+    for (const { author, head, isOnly } of headsToCheck(this.#vector, theirs)) if (await this.hasHead(author, head, isOnly)) held.add(head.hash)
     return missingFrom(this.#vector, theirs, hash => held.has(hash))
   }
 
@@ -281,13 +304,16 @@ export class Log {
     const entries: Entry[] = []
     let bytes = 0
     for (let seq = from; seq <= last; seq += PAGE) {
-      for (const hash of await this.#branch(head, end, seq, Math.min(last, seq + PAGE - 1))) {
+      const until = Math.min(last, seq + PAGE - 1)
+      const branch = await this.#branch(head, end, seq, until)
+      for (const hash of branch) {
         const entry = await this.#rows.heldEntry(hash)
         if (entry === undefined) return entries
         bytes += entryBytes(entry)
         if (entries.length > 0 && bytes > maxBytes) return entries
         entries.push(entry)
       }
+      if (branch.length <= until - seq) break
     }
     return entries
   }
@@ -314,8 +340,8 @@ export class Log {
     const walked = this.#walked
     while (walked.lowest.seq > seq) {
       const { prev } = walked.lowest
-      const link = prev === null ? undefined : await this.#rows.link(prev)
-      if (prev === null || link === undefined) return undefined
+      const link = prev === null || prev === undefined ? undefined : await this.#rows.link(prev)
+      if (prev === null || prev === undefined || link === undefined) return undefined
       walked.hashes.set(link.seq, prev)
       walked.lowest = link
     }

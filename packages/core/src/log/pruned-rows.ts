@@ -5,9 +5,9 @@ import { idBytes, parseAuthorId, parseEntryHash, type AuthorId, type EntryHash }
 import { type KvOp, type KvReader, sortableNumber } from '../base/kv.js'
 import { type Entry, entryBytes } from './entry.js'
 
-/** author/seq of the last -> entries that were left to others: seq of the first, hash before it, hash and time of the last, bytes. */
+/** author/seq of the last -> entries that were left to others: seq of the first, hash before it, hash and time of the last, bytes, whether it is bare. */
 const PRUNED = 'pruned'
-/** author/seq of the last -> their hashes, in order. */
+/** author/seq of the last -> their hashes, in order; of a bare run there is none. */
 const HASHES = 'pruned_hash'
 const HASH_BYTES = 32
 /** Runs whose hashes are kept in memory, at 32 KB each. */
@@ -17,7 +17,10 @@ const PREFIX_BITS = 24
 const PREFIX_CHARS = PREFIX_BITS / 4
 const PLACES = 2 ** (53 - PREFIX_BITS)
 
-/** Entries of one author that follow each other and were left to others: of them only the hashes are here. */
+/**
+ * Entries of one author that follow each other and were left to others: of them only the hashes are here, and of a bare run
+ * not even those, but the last.
+ */
 export interface PrunedRun {
   readonly author: AuthorId
   readonly first: number
@@ -30,13 +33,16 @@ export interface PrunedRun {
   readonly time: number
   /** What the entries take on the wire: more is never taken back. */
   readonly bytes: number
+  /** No entry that is here, and none that is to be expected, names one of them but the last. */
+  readonly isBare: boolean
 }
 
 /** Where an entry stands in its author's log. */
 export interface Link {
   readonly author: AuthorId
   readonly seq: number
-  readonly prev: EntryHash | null
+  /** The entry before it, null for the first; undefined when that is one of a bare run. */
+  readonly prev: EntryHash | null | undefined
 }
 
 /** The entries of all runs one after the other: where each run starts, and the numbers of their hashes and places, rising. */
@@ -80,6 +86,10 @@ export class PrunedRows {
     return this.#runs.size === 0
   }
 
+  get hasBare(): boolean {
+    return this.bare().length > 0
+  }
+
   /** Entries that were left to others. */
   get count(): number {
     return this.all().reduce(addEntries, 0)
@@ -94,7 +104,20 @@ export class PrunedRows {
   }
 
   at(author: AuthorId, seq: number): PrunedRun | undefined {
-    return this.of(author).find(({ first, last }) => first <= seq && seq <= last)
+    const runs = this.of(author)
+    const run = runs[lastUpTo(runs, ({ first }) => first, seq)]
+    return run !== undefined && run.first <= seq && seq <= run.last ? run : undefined
+  }
+
+  /** The bare run with the entry of `author` at `seq`. */
+  bareAt(author: AuthorId, seq: number): PrunedRun | undefined {
+    const run = this.at(author, seq)
+    return run?.isBare === true ? run : undefined
+  }
+
+  /** Bare runs, of one author or of all. */
+  bare(author?: AuthorId): readonly PrunedRun[] {
+    return (author === undefined ? this.all() : this.of(author)).filter(({ isBare }) => isBare)
   }
 
   /** Seq of the author's newest pruned entry, 0 without any: the first entry never is. */
@@ -116,14 +139,17 @@ export class PrunedRows {
     this.#index = undefined
   }
 
+  /** @throws {PrunedError} for a bare one. */
   async hashesOf(run: PrunedRun): Promise<readonly EntryHash[]> {
+    if (run.isBare) throw new PrunedError([run])
     const bytes = await this.#bytesOf(run)
     return Array.from({ length: bytes.length / HASH_BYTES }, (_, at) => hashAt(bytes, at))
   }
 
-  /** Whether this very entry, of `author` at `seq`, was left to others. */
-  async holding(author: AuthorId, seq: number, hash: EntryHash): Promise<PrunedRun | undefined> {
+  /** Whether this very entry, of `author` at `seq`, was left to others; of a bare run it has no name. */
+  async holding(author: AuthorId, seq: number, hash: EntryHash | undefined): Promise<PrunedRun | undefined> {
     const run = this.at(author, seq)
+    if (run?.isBare === true) return run
     return run !== undefined && hashAt(await this.#bytesOf(run), seq - run.first) === hash ? run : undefined
   }
 
@@ -133,10 +159,11 @@ export class PrunedRows {
       const prev = at === 0 ? run.before : hashAt(hashes, at - 1)
       return { run, link: { author: run.author, seq: run.first + at, prev } }
     }
-    return undefined
+    const run = this.bare().find(({ head }) => head === hash)
+    return run && { run, link: { author: run.author, seq: run.last, prev: undefined } }
   }
 
-  /** The runs with an entry whose hash begins with `prefix`. */
+  /** The runs with an entry whose hash begins with `prefix`, as far as hashes are here. */
   async beginningWith(prefix: string): Promise<readonly PrunedRun[]> {
     if (prefix.length < PREFIX_CHARS) return this.all()
     const found = (await this.#candidates(prefix)).filter(({ at, hashes }) => hashAt(hashes, at).startsWith(prefix))
@@ -152,19 +179,23 @@ export class PrunedRows {
     for (let i = firstFrom(sorted, lowest); i < sorted.length; i++) {
       const place = (sorted[i] ?? Infinity) - lowest
       if (place >= PLACES) break
-      const number = lastUpTo(starts, place)
+      const number = lastUpTo(starts, (start) => start, place)
       const run = runs[number]
       if (run !== undefined) found.push({ run, at: place - (starts[number] ?? 0), hashes: await this.#bytesOf(run) })
     }
     return found
   }
 
+  #named(): readonly PrunedRun[] {
+    return this.all().filter(({ isBare }) => !isBare)
+  }
+
   async #indexed(): Promise<Index> {
     while (this.#index === undefined) {
-      const runs = this.all()
+      const runs = this.#named()
       const index = await this.#makeIndex(runs)
       // Runs may have come or gone meanwhile.
-      const now = this.all()
+      const now = this.#named()
       if (now.length === runs.length && now.every((run, at) => run === runs[at])) this.#index = index
     }
     return this.#index
@@ -204,14 +235,20 @@ export class PrunedRows {
 export function prunedRun(entries: readonly Entry[]): PrunedRun | undefined {
   const [first, last] = [entries[0], entries.at(-1)]
   if (first === undefined || last === undefined || first.header.prev === null) return undefined
-  return { author: first.header.author, first: first.header.seq, last: last.header.seq, before: first.header.prev, head: last.hash, time: last.header.time, bytes: entries.reduce((sum, entry) => sum + entryBytes(entry), 0) }
+  return { author: first.header.author, first: first.header.seq, last: last.header.seq, before: first.header.prev, head: last.hash, time: last.header.time, bytes: entries.reduce((sum, entry) => sum + entryBytes(entry), 0), isBare: false }
 }
 
 export function pruningOps(run: PrunedRun, hashes: readonly EntryHash[]): readonly KvOp[] {
-  return [
-    { table: PRUNED, key: keyOf(run), value: encodeCbor([run.first, idBytes(run.before), idBytes(run.head), run.time, run.bytes]) },
-    { table: HASHES, key: keyOf(run), value: concat(...hashes.map(idBytes)) }
-  ]
+  return [runOp(run), { table: HASHES, key: keyOf(run), value: concat(...hashes.map(idBytes)) }]
+}
+
+/** What drops the hashes of a run. */
+export function baringOps(bare: PrunedRun): readonly KvOp[] {
+  return [runOp(bare), { table: HASHES, key: keyOf(bare) }]
+}
+
+function runOp(run: PrunedRun): KvOp {
+  return { table: PRUNED, key: keyOf(run), value: encodeCbor([run.first, idBytes(run.before), idBytes(run.head), run.time, run.bytes, run.isBare]) }
 }
 
 /** What takes back the rows of `pruningOps`. */
@@ -221,8 +258,9 @@ export function unpruningOps(run: PrunedRun): readonly KvOp[] {
 
 function decodeRun(key: string, value: Uint8Array): PrunedRun {
   const [author = '', last = ''] = key.split('/')
-  const fields = new CborFields(decodeCbor(value), 5)
-  return { author: parseAuthorId(author), last: Number.parseInt(last, 16), first: fields.uint(), before: parseEntryHash(fields.bytes()), head: parseEntryHash(fields.bytes()), time: fields.uint(), bytes: fields.uint() }
+  const fields = new CborFields(decodeCbor(value))
+  const [first, before, head, time, bytes] = [fields.uint(), parseEntryHash(fields.bytes()), parseEntryHash(fields.bytes()), fields.uint(), fields.uint()]
+  return { author: parseAuthorId(author), last: Number.parseInt(last, 16), first, before, head, time, bytes, isBare: fields.remaining > 0 && fields.bool() }
 }
 
 function keyOf({ author, last }: PrunedRun): string {
@@ -248,12 +286,13 @@ function firstFrom(sorted: Float64Array, least: number): number {
   return low
 }
 
-/** The last place of a number that is not above `most`. */
-function lastUpTo(rising: readonly number[], most: number): number {
+/** The last place of a value whose number is not above `most`, or the first of all. */
+function lastUpTo<T>(rising: readonly T[], numberOf: (value: T) => number, most: number): number {
   let [low, high] = [0, rising.length - 1]
   while (low < high) {
     const middle = (low + high + 1) >> 1
-    if ((rising[middle] ?? 0) <= most) low = middle
+    const value = rising[middle]
+    if (value !== undefined && numberOf(value) <= most) low = middle
     else high = middle - 1
   }
   return low

@@ -5,6 +5,7 @@ import { MAX_AUTHORS, MAX_BODY_BYTES, MAX_BRANCHES, MAX_HEADER_BYTES } from '../
 import { verifyAdmission } from '../keys/certificate.js'
 import { type Entry, isBodyOf, SIGNATURE_BYTES } from './entry.js'
 import { authorOp, type AuthorState, chainOp, entryOps, type LogRows } from './log-rows.js'
+import { PrunedError } from './pruned-rows.js'
 import { advanceHeads, type Want, wantFrom } from './version-vector.js'
 
 /**
@@ -100,13 +101,17 @@ export class Staging {
     }
   }
 
-  /** What an entry shows on its own. */
+  /**
+   * What an entry shows on its own.
+   *
+   * @throws {PrunedError} where another may be at its place of which not even the hash is here.
+   */
   async #take(entry: Entry): Promise<void> {
     if (this.#batch.has(entry.hash) || (await this.#isHeld(entry))) {
       this.#duplicates++
       return
     }
-    const reason = this.#faultAlone(entry)
+    const reason = this.#faultAlone(entry) ?? this.#faultInPlace(entry)
     if (reason === undefined) this.#batch.set(entry.hash, entry)
     else this.#refuse(entry, reason)
   }
@@ -126,6 +131,15 @@ export class Staging {
     if (trusted) return undefined
     if (header.admission !== null && !verifyAdmission(crypto, workspace, header.author, header.admission)) return 'admission'
     return isBodyOf(crypto, header, entry.body) ? undefined : 'body'
+  }
+
+  /** Nothing is fetched back for a stranger's entry. */
+  #faultInPlace({ header, headerBytes, signature }: Entry): FaultReason | undefined {
+    const { crypto, rows } = this.#context
+    const bare = rows.pruned.bareAt(header.author, header.seq)
+    if (bare === undefined) return undefined
+    if (!crypto.verify(idBytes(header.author), headerBytes, signature)) return 'signature'
+    throw new PrunedError([bare])
   }
 
   async #stageAuthor(author: AuthorId, batch: Batch): Promise<void> {

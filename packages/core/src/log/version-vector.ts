@@ -80,7 +80,7 @@ function decodeHead(item: Cbor): Head {
 
 /**
  * What they hold and we lack, one want per head of theirs. `has` says whether an entry is held; it is asked only for
- * the hashes that `hashesToCheck` lists.
+ * the hashes that `headsToCheck` lists.
  */
 export function missingFrom(ours: VersionVector, theirs: VersionVector, has: (hash: EntryHash) => boolean): readonly Want[] {
   const wants: Want[] = []
@@ -95,13 +95,13 @@ export function missingFrom(ours: VersionVector, theirs: VersionVector, has: (ha
 }
 
 /** Their heads that may lie inside our logs: the only ones that `missingFrom` asks `has` about. */
-export function hashesToCheck(ours: VersionVector, theirs: VersionVector): readonly EntryHash[] {
-  const hashes: EntryHash[] = []
+export function headsToCheck(ours: VersionVector, theirs: VersionVector): readonly { readonly author: AuthorId; readonly head: Head; readonly isOnly: boolean }[] {
+  const found: { author: AuthorId; head: Head; isOnly: boolean }[] = []
   for (const [author, heads] of theirs) {
     const own = ours.get(author) ?? []
-    for (const { seq, hash } of heads) if (!isHead(own, hash) && mayHold(own, seq)) hashes.push(hash)
+    for (const head of heads) if (!isHead(own, head.hash) && mayHold(own, head.seq)) found.push({ author, head, isOnly: heads.length === 1 })
   }
-  return hashes
+  return found
 }
 
 /**

@@ -3,14 +3,15 @@ import type { Crypto } from '../base/crypto.js'
 import { MalformedError, errorMessage } from '../base/errors.js'
 import { utf8 } from '../base/bytes.js'
 import { opId, parseAuthorId, parseDocId, parseEntryHash } from '../base/ids.js'
-import type { AuthorId, DocId, EntryHash } from '../base/ids.js'
+import type { AuthorId, DocId, EntryHash, NodeId } from '../base/ids.js'
 import type { KvStore } from '../base/kv.js'
 import { sortableNumber } from '../base/kv.js'
 import { Tree } from '../doc/tree.js'
 import { shareMostLines } from '../doc/union-merge.js'
 import type { AbsorbChange, Change, TreeChange } from '../log/change.js'
 import type { Entry, EntryHeader } from '../log/entry.js'
-import type { Link, PrunedRows } from '../log/pruned-rows.js'
+import { PrunedError } from '../log/pruned-rows.js'
+import type { Link, PrunedRows, PrunedRun } from '../log/pruned-rows.js'
 import { Batch } from './batch.js'
 import type { BodyReader } from './body-reader.js'
 import { isDocumentChange } from './document-steps.js'
@@ -33,7 +34,7 @@ export interface ApplierInit {
   readonly linkOf: (hash: EntryHash) => Promise<Link | undefined>
   /** The entries of an author from one seq to another, both included: of each the one that was held first. */
   readonly entriesAt: EntriesAt
-  readonly pruned: Pick<PrunedRows, 'isEmpty' | 'at' | 'holding'>
+  readonly pruned: Pick<PrunedRows, 'isEmpty' | 'hasBare' | 'at' | 'holding'>
   /** Whether two entries of the author are held, or in the batch under way, at one seq. */
   readonly isForked: (author: AuthorId) => boolean
   readonly pace?: Pace | undefined
@@ -92,22 +93,22 @@ export class Applier {
       this.tree.touch(parseDocId(key.slice(0, 32)), parseAuthorId(key.slice(33)), new CborFields(decodeCbor(row), 1).uint())
     }
     this.#voids = (await kv.scan('void')).length
-    for (const [hash] of await kv.scan('waiting')) await this.#wait(parseEntryHash(hash))
+    for (const [hash] of await kv.scan('waiting')) await this.#wait(batch, parseEntryHash(hash))
     await this.judge(batch)
     this.tree.takeDirty()
   }
 
-  /** Applies `entries` (held, parents first) and those that waited for them. */
-  async apply(batch: Batch, entries: readonly Entry[]): Promise<Applied> {
+  /** Applies `entries` (held, parents first) and those that waited for them, or for `released`. */
+  async apply(batch: Batch, entries: readonly Entry[], released?: EntryHash): Promise<Applied> {
     const texts = new Set<DocId>()
     const voids: { entry: EntryHash; author: AuthorId; reason: string }[] = []
     this.#held = new Map(entries.map((entry) => [entry.hash, entry]))
     this.#pasts.begin(batch)
-    const todo = entries.map(({ hash }) => hash)
+    const todo = [...entries.map(({ hash }) => hash), ...this.#takeWaiting(released)]
     for (const [at, hash] of todo.entries()) {
       const entry = await this.#entryOf(hash)
       if (entry === undefined) throw new MalformedError(`entry ${hash} is not held`)
-      const cause = await this.#missingCause(entry.header)
+      const cause = await this.#missingFor(batch, entry)
       if (cause !== undefined) {
         this.#waitFor(cause, hash)
         batch.put('waiting', hash, new Uint8Array())
@@ -116,12 +117,27 @@ export class Applier {
       voids.push(...(await this.#applyEntry(batch, entry, texts)))
       // What comes behind the new ones had waited.
       if (at >= entries.length) batch.delete('waiting', hash)
-      todo.push(...(this.#waiting.get(hash) ?? []))
-      this.#waiting.delete(hash)
+      todo.push(...this.#takeWaiting(hash))
     }
     await this.judge(batch)
     this.#voids += voids.length
     return { texts, voids }
+  }
+
+  /** @throws {PrunedError} where a merge of `loser` would have to wait for a bare run. */
+  async checkMergeable(batch: Batch, loser: NodeId): Promise<void> {
+    const run = this.#init.pruned.hasBare ? await this.#bareRun(batch, loser) : undefined
+    if (run !== undefined) throw new PrunedError([run])
+  }
+
+  /** Entries that wait, by what they wait for. */
+  get waiting(): ReadonlyMap<EntryHash, readonly EntryHash[]> {
+    return this.#waiting
+  }
+
+  /** Whether the past of an author's entry can be told when the hashes before it are gone. */
+  async isPastKept(author: AuthorId, seq: number): Promise<boolean> {
+    return await this.#pasts.isKept(author, seq)
   }
 
   /** What was applied is stored: nothing is kept for it any more. */
@@ -266,6 +282,31 @@ export class Applier {
     batch.put('touch', `${doc}/${from.author}`, encodeCbor([from.seq]))
   }
 
+  /**
+   * What an entry has to wait for: a cause that is not applied, or the last entry of a bare run, where it merges a document
+   * that has entries of it among its steps.
+   */
+  async #missingFor(batch: Batch, entry: Entry): Promise<EntryHash | undefined> {
+    return (await this.#missingCause(entry.header)) ?? (this.#init.pruned.hasBare ? await this.#bareHead(batch, entry) : undefined)
+  }
+
+  async #bareHead(batch: Batch, entry: Entry): Promise<EntryHash | undefined> {
+    const changes = this.#read(entry)
+    for (const change of typeof changes === 'string' ? [] : changes) {
+      const run = change.kind === 'absorb' ? await this.#bareRun(batch, change.loser) : undefined
+      if (run !== undefined) return run.head
+    }
+    return undefined
+  }
+
+  async #bareRun(batch: Batch, loser: NodeId): Promise<PrunedRun | undefined> {
+    for (const doc of this.#firstTexts.docsOf(loser)) {
+      const run = await this.documents.bareRun(batch, doc)
+      if (run !== undefined) return run
+    }
+    return undefined
+  }
+
   async #missingCause({ prev, deps }: EntryHeader): Promise<EntryHash | undefined> {
     for (const cause of prev === null ? deps : [prev, ...deps]) if (!(await this.#isApplied(cause))) return cause
     return undefined
@@ -280,10 +321,16 @@ export class Applier {
     return false
   }
 
-  async #wait(hash: EntryHash): Promise<void> {
+  /** What has nothing to wait for any more is released by its own name. */
+  async #wait(batch: Batch, hash: EntryHash): Promise<void> {
     const entry = await this.#entryOf(hash)
-    const cause = entry && (await this.#missingCause(entry.header))
-    if (cause !== undefined) this.#waitFor(cause, hash)
+    if (entry !== undefined) this.#waitFor((await this.#missingFor(batch, entry)) ?? hash, hash)
+  }
+
+  #takeWaiting(cause: EntryHash | undefined): readonly EntryHash[] {
+    const hashes = cause === undefined ? undefined : this.#waiting.get(cause)
+    if (cause !== undefined) this.#waiting.delete(cause)
+    return hashes ?? []
   }
 
   #waitFor(cause: EntryHash, hash: EntryHash): void {

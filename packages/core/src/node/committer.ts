@@ -1,4 +1,4 @@
-import type { AuthorId } from '../base/ids.js'
+import type { AuthorId, EntryHash } from '../base/ids.js'
 import type { KvStore } from '../base/kv.js'
 import type { Log, Staged } from '../log/log.js'
 import { PrunedError } from '../log/pruned-rows.js'
@@ -28,13 +28,13 @@ export class Committer {
   /**
    * From the first change in memory on, a failure leaves it ahead of the store: nothing may follow one.
    *
-   * @param options `show`: open Y.Docs are shown it while it is being stored.
+   * @param options `show`: open Y.Docs are shown it while it is being stored. `released`: what waited for it is applied too.
    */
-  async commit(batch: Batch, staged: Staged, { show }: { readonly show: boolean }): Promise<Outcome> {
+  async commit(batch: Batch, staged: Staged, { show, released }: { readonly show: boolean; readonly released?: EntryHash | undefined }): Promise<Outcome> {
     const { kv, log, applier, forked } = this.#init
     batch.add(staged.ops)
     for (const { author } of staged.forked) forked.add(author)
-    const applied = await applier?.apply(batch, staged.accepted)
+    const applied = await applier?.apply(batch, staged.accepted, released)
     await this.#pack(batch, staged)
     const { ops } = batch
     const committed = ops.length > 0 ? kv.commit(ops) : undefined

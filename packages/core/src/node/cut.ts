@@ -33,7 +33,7 @@ function cutAtTime(headers: ReadonlyMap<EntryHash, EntryHeader>, time: number): 
   for (const hash of headers.keys()) decide(hash, headers, time, verdicts)
   const held = new Set<string>()
   for (const [hash, isHeld] of verdicts) if (isHeld) held.add(hash.slice(0, CAUSE_CHARS))
-  return { includes: async ({ entry }) => held.has(entry.slice(0, CAUSE_CHARS)) }
+  return { includes: async ({ entry }) => entry !== undefined && held.has(entry.slice(0, CAUSE_CHARS)) }
 }
 
 /** A loop, not a recursion: a chain of causes is as long as the log. */

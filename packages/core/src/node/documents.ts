@@ -10,7 +10,7 @@ import type { DocStep } from '../doc/text-document.js'
 import { Translations } from '../doc/translations.js'
 import type { Change, SeedChange } from '../log/change.js'
 import { PrunedError } from '../log/pruned-rows.js'
-import type { PrunedRows } from '../log/pruned-rows.js'
+import type { PrunedRows, PrunedRun } from '../log/pruned-rows.js'
 import type { Batch } from './batch.js'
 import { overlaps, stepOf, stepsInPast, within, withoutRepeats, withoutSeedRanges } from './document-steps.js'
 import { DEFAULT_PACE } from './document-types.js'
@@ -21,10 +21,10 @@ import { replayOf } from './replay.js'
 import type { Replay } from './replay.js'
 import { StepBodies } from './step-bodies.js'
 import { packSteps, putStep, readSteps, unnamingOps } from './step-pages.js'
-import type { EntriesAt, PageStep } from './step-pages.js'
+import type { EntriesAt } from './step-pages.js'
 import { Snapshots, snapshotRemovalOp } from './snapshots.js'
 import type { Snapshot } from './snapshots.js'
-import { coverOf, dropSum, isCoverable, readSum, sumOp } from './sums.js'
+import { checkHere, coverOf, dropSum, isCoverable, readSum, sumOp } from './sums.js'
 import type { Cover } from './sums.js'
 import { isCurrent } from './workspace-types.js'
 import type { DocVersion } from './workspace-types.js'
@@ -138,7 +138,7 @@ export class Documents {
     if (from >= count) return { count, contested, into, updates: [] }
     const open = await this.#load(batch, doc)
     const translations = new Translations(this.#crypto, seedsOf(open))
-    const { steps, absorptions, shared } = this.#replay(open, doc, open.steps.all, from)
+    const { steps, absorptions, shared } = await this.#replay(open, doc, open.steps.all, from)
     const updates: Uint8Array[] = []
     for (const step of await this.#bodies.steps(steps, absorptions)) {
       const update = stepUpdate(this.#crypto, doc, step, seedsOf(open), translations)
@@ -267,10 +267,16 @@ export class Documents {
     if (open.snapshot <= count) open.snapshot = 0
   }
 
+  /** The first bare run that holds an entry of a document's steps. */
+  async bareRun(batch: Batch, doc: DocId): Promise<PrunedRun | undefined> {
+    const step = (await this.#load(batch, doc)).steps.all.find(({ entry }) => entry === undefined)
+    return step && this.#pruned.at(step.author, step.seq)
+  }
+
   /** What takes the names of entries that are left to others out of a document's rows. */
   async unname(batch: Batch, doc: DocId, left: ReadonlySet<EntryHash>): Promise<readonly KvOp[]> {
     const { steps } = await this.#load(batch, doc)
-    const isLeft = ({ entry }: PageStep): boolean => entry !== undefined && left.has(entry)
+    const isLeft = ({ entry }: StepRow): boolean => entry !== undefined && left.has(entry)
     const from = steps.all.findIndex(isLeft)
     if (from < 0) return []
     return await unnamingOps(batch, doc, { from, to: steps.all.findLastIndex(isLeft), isLeft, pageSteps: this.#pageSteps })
@@ -302,7 +308,7 @@ export class Documents {
       ...row,
       count: row.count + 1,
       first: row.first ?? step,
-      seed: row.seed ?? (isSeed ? { entry: step.entry, index: step.index } : undefined),
+      seed: row.seed ?? (isSeed && step.entry !== undefined ? { entry: step.entry, index: step.index } : undefined),
       seedOnly: row.seedOnly && isSeed && (row.seed === undefined || row.count === 0),
       contested
     }
@@ -340,7 +346,7 @@ export class Documents {
     if (count % this.#pageSteps !== 0) return
     const from = Math.max(1, count - this.#pageSteps)
     // At the place of an entry that was left to others may be one of another branch, which is here.
-    const isLeft = ({ author, seq }: PageStep): boolean => !this.#isForked(author) && this.#pruned.at(author, seq) !== undefined
+    const isLeft = ({ author, seq }: StepRow): boolean => !this.#isForked(author) && this.#pruned.at(author, seq) !== undefined
     await packSteps(batch, doc, from, steps.all.slice(from, count).map(withoutSeedRanges), isLeft)
   }
 
@@ -414,15 +420,17 @@ export class Documents {
   }
 
   /** How `steps` are applied, of which the first ones are, unless everything must be built anew. */
-  #replay({ row, steps: { absorbing, absorptions }, seeds }: OpenDoc, doc: DocId, steps: readonly StepRow[], applied: number): Replay {
+  async #replay({ row, steps: { absorbing, absorptions }, seeds }: OpenDoc, doc: DocId, steps: readonly StepRow[], applied: number): Promise<Replay> {
     if (!row.contested) return { steps: absorbing.length < 2 ? steps.slice(applied) : withoutRepeats(doc, steps, applied), absorptions, shared: undefined }
+    // Their order is one of hashes.
+    await checkHere(this.#pruned, steps)
     return replayOf(this.#crypto, doc, steps, (inner) => seeds.get(inner) ?? '')
   }
 
   /** The sum of `steps`, of which `snapshot` holds the first ones. */
   async #build(open: OpenDoc, doc: DocId, steps: readonly StepRow[], snapshot?: Snapshot): Promise<TextDocument> {
     const seeds = seedsOf(open)
-    const { steps: ordered, absorptions, shared } = this.#replay(open, doc, steps, snapshot?.count ?? 0)
+    const { steps: ordered, absorptions, shared } = await this.#replay(open, doc, steps, snapshot?.count ?? 0)
     const init = { crypto: this.#crypto, doc, seeds, shared }
     const document = snapshot === undefined ? new TextDocument(init) : TextDocument.load(init, snapshot.update)
     document.apply(await this.#bodies.steps(ordered, absorptions))

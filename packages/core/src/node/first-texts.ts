@@ -61,6 +61,11 @@ export class FirstTexts {
     known.splice(firstBehind(known, contentHash), 0, { doc: change.content.value.doc, contentHash, cause })
   }
 
+  /** The documents that `node` may have begun with. */
+  docsOf(node: NodeId): readonly DocId[] {
+    return (this.#known.get(node) ?? []).map(({ doc }) => doc)
+  }
+
   /**
    * The documents that an absorb operation means, from what its causal past holds; or why it is void. The winner
    * comes first in the order of files, so documents can never absorb each other in a circle.

@@ -1,10 +1,11 @@
-import type { AuthorId, DocId } from '../base/ids.js'
+import type { AuthorId, DocId, EntryHash } from '../base/ids.js'
 import type { KvStore } from '../base/kv.js'
 import type { Entry } from '../log/entry.js'
 import type { Log, PackedRuns } from '../log/log.js'
 import { PrunedError } from '../log/pruned-rows.js'
 import type { PrunedRun } from '../log/pruned-rows.js'
 import type { Batch } from './batch.js'
+import { newestSeq } from './past.js'
 import { Pruning } from './pruning.js'
 import type { PinOf, PruningInit } from './pruning.js'
 import type { LiveSource } from './replica-types.js'
@@ -27,6 +28,8 @@ export class LeftEntries {
   readonly #init: LeftEntriesInit
   readonly #log: Log
   readonly #pruning: Pruning
+  /** Causes that are in no run. */
+  readonly #sought = new Set<EntryHash>()
 
   constructor(init: LeftEntriesInit) {
     this.#init = init
@@ -64,9 +67,63 @@ export class LeftEntries {
       const entries = isGone() ? await this.recall?.(run) : []
       if (entries === undefined) throw error
       await this.#init.inTurn(async () => {
-        if (isGone()) await this.#move(await this.#log.restore(run, entries))
+        if (!isGone()) return
+        await this.#move(await this.#log.restore(run, entries))
+        // Their steps have names again.
+        if (run.isBare) this.#init.applier.documents.forget()
       })
     }
+  }
+
+  /**
+   * Whether the entry that `waiting` ones wait for is known, after the bare runs that may hold it were taken back: those from
+   * the time of the ones that wait first. What was not in any is not looked for again.
+   */
+  async find(cause: EntryHash, waiting: readonly EntryHash[]): Promise<boolean> {
+    const { pruned } = this.#log
+    const isKnown = async (): Promise<boolean> => {
+      const link = await this.#log.link(cause)
+      return link !== undefined && pruned.bareAt(link.author, link.seq) === undefined
+    }
+    if (await isKnown()) return true
+    if (this.#sought.has(cause)) return false
+    const named = pruned.bare().find(({ head }) => head === cause)
+    const time = (waiting[0] && (await this.#log.header(waiting[0]))?.time) ?? 0
+    const distance = (run: PrunedRun): number => Math.abs(run.time - time)
+    for (const run of named === undefined ? [...pruned.bare()].sort((a, b) => distance(a) - distance(b)) : [named]) {
+      if (!(await this.putBack(run))) return false
+      if (await isKnown()) return true
+    }
+    this.#sought.add(cause)
+    return false
+  }
+
+  /**
+   * Drops the hashes of an author's next run that was left to others: no entry names one of it but by coming back after
+   * `since`, or from an author who is not known.
+   *
+   * @returns false where there is none.
+   */
+  async bare(author: AuthorId, since: number): Promise<boolean> {
+    return await this.#init.inTurn(async () => {
+      const run = this.#log.pruned.of(author).find(({ isBare }) => !isBare)
+      if (run === undefined || !(await this.#isSettled(run, since))) return false
+      await this.#move(this.#log.bare(run))
+      return true
+    })
+  }
+
+  /** Whether everybody who wrote something after `since` stands on all of a run. */
+  async #isSettled({ author, last }: PrunedRun, since: number): Promise<boolean> {
+    const { applier, isForked } = this.#init
+    if (isForked(author) || applier.waiting.size > 0 || !(await applier.isPastKept(author, last))) return false
+    for (const [other, heads] of this.#log.vector) {
+      for (const { hash } of other === author ? [] : heads) {
+        const header = await this.#log.header(hash)
+        if (header !== undefined && header.time >= since && newestSeq(await applier.past(hash), author) < last) return false
+      }
+    }
+    return true
   }
 
   /** Takes a run back; false when nobody can be asked. */

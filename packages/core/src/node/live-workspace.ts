@@ -53,7 +53,7 @@ export class LiveWorkspace implements Workspace {
     this.#init = init
     this.#network = new WorkspaceNetwork(init, {
       onReceived: (outcome) => this.#onReceived(outcome),
-      onSynced: () => this.#merger.merge(),
+      onSynced: () => void this.#release().catch(onFailure),
       onChanged: () => this.#documents.refresh(),
       onFailure
     })
@@ -204,6 +204,12 @@ export class LiveWorkspace implements Workspace {
   async whenSynced(options: { signal?: AbortSignal } = {}): Promise<void> {
     const { signal } = options
     while (!this.#network.synced()) await this.#network.changed(signal)
+  }
+
+  /** All that the connected peers have is here: what waits now waits for what was left to others, or for nobody. */
+  async #release(): Promise<void> {
+    for (const outcome of await this.#init.replica.release()) this.#onReceived(outcome)
+    this.#merger.merge()
   }
 
   #onReceived(outcome: Outcome): void {

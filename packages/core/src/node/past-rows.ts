@@ -35,6 +35,13 @@ export class PastRows {
     return at < 0 ? undefined : new Map(pasts.slice(0, at + 1).flatMap(({ news }) => [...news]))
   }
 
+  /** As `get`, of the newest kept one up to `seq` in its page. */
+  async upTo(batch: Batch, author: AuthorId, seq: number): Promise<Past | undefined> {
+    const { pasts } = await this.#page(batch, keyOf(author, seq))
+    const found = pasts.filter((past) => past.seq <= seq)
+    return found.length === 0 ? undefined : new Map(found.flatMap(({ news }) => [...news]))
+  }
+
   /** Keeps a past; those of an author come by rising seq. */
   async put(batch: Batch, author: AuthorId, seq: number, past: Past): Promise<void> {
     const key = keyOf(author, seq)

@@ -24,7 +24,8 @@ export type Past = ReadonlyMap<AuthorId, readonly PastHead[]>
 export interface Cause {
   readonly author: AuthorId
   readonly seq: number
-  readonly entry: string
+  /** Undefined for one of a bare run; the log of its author has one branch. */
+  readonly entry: string | undefined
 }
 
 export interface PastsInit {
@@ -105,7 +106,7 @@ export class Pasts {
         this.#remember(hash, past)
         return past
       }
-      if (link === undefined || link.prev === null) throw new MalformedError(`no causal past is kept for entry ${at}`)
+      if (link?.prev === undefined || link.prev === null) throw new MalformedError(`no causal past is kept for entry ${at}`)
       last ??= link
       at = link.prev
     }
@@ -121,7 +122,12 @@ export class Pasts {
   async branchesIn(past: Past, author: AuthorId): Promise<(cause: Pick<Cause, 'seq' | 'entry'>) => boolean> {
     const branches: ((seq: number) => EntryHash | undefined)[] = []
     for (const head of await this.#resolve(author, past.get(author) ?? [])) branches.push(await this.#branches.below(author, head))
-    return ({ seq, entry }) => branches.some((below) => below(seq)?.startsWith(entry) === true)
+    return ({ seq, entry }) => entry !== undefined && branches.some((below) => below(seq)?.startsWith(entry) === true)
+  }
+
+  /** Whether the past of the author's entry at `seq` can be told when the hashes before it are gone. */
+  async isKept(author: AuthorId, seq: number): Promise<boolean> {
+    return (await this.#rows.upTo(this.#batch, author, seq)) !== undefined
   }
 
   /** Whether `cause`, of the same author, is on the branch that ends in `head`. */
@@ -156,8 +162,8 @@ export class Pasts {
   }
 
   /** What was written down for this very entry. */
-  async #stored(hash: EntryHash, { author, seq }: Link): Promise<Past | undefined> {
-    const past = await this.#rows.get(this.#batch, author, seq)
+  async #stored(hash: EntryHash, { author, seq, prev }: Link): Promise<Past | undefined> {
+    const past = prev === undefined ? await this.#rows.upTo(this.#batch, author, seq) : await this.#rows.get(this.#batch, author, seq)
     // Of a branch that came later nothing is written down by seq.
     const isIt = past !== undefined && (!this.#init.isForked(author) || (await this.#init.firstAt(author, seq)) === hash)
     return isIt ? new Map(past).set(author, [{ seq, hash }]) : await this.#rows.forked(this.#batch, hash)

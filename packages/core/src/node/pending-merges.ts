@@ -24,7 +24,11 @@ export interface PendingMergesInit {
  */
 export async function pendingMerges(init: PendingMergesInit): Promise<readonly (readonly Change[])[]> {
   const { tree } = init.applier
-  const units: (readonly Change[])[] = tree.pendingAbsorbs().map(({ winner, loser }) => [{ kind: 'absorb', winner, loser }])
+  const units: (readonly Change[])[] = []
+  for (const { winner, loser } of tree.pendingAbsorbs()) {
+    await init.applier.checkMergeable(init.batch, loser)
+    units.push([{ kind: 'absorb', winner, loser }])
+  }
   for (const contested of tree.contested()) units.push(...(await split(init, contested)))
   const entryOf = async (op: OpId): Promise<EntryHash | undefined> => (await entryAt(init.log, op))?.[0]
   return [...units, ...(await keptTexts({ ...init, entryOf }))]

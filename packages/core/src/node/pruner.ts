@@ -7,6 +7,8 @@ import type { LeftEntries } from './left-entries.js'
 
 /** Between two looks for what is old by now, in milliseconds. */
 const LOOK_EVERY_MS = 60 * 60 * 1000
+/** Who wrote nothing for so many times the age at which edits go is not waited for any more. */
+const AWAY = 4
 /** The first look: when a start is over. */
 const FIRST_LOOK_MS = 60 * 1000
 
@@ -21,6 +23,8 @@ export interface PrunerInit {
   readonly logger: Logger
   /** What claims to be older than so many milliseconds may go; undefined: nothing ever does. */
   readonly pruneAfterMs: number | undefined
+  /** Hashes of what went are kept for authors whose newest entry claims to be no older than so many milliseconds. @default 4 * pruneAfterMs */
+  readonly awayAfterMs?: number
   /** Whether a connected peer keeps everything, and holds all that is held here. */
   readonly isKept: () => boolean
 }
@@ -60,6 +64,7 @@ export class Pruner {
   async #look(): Promise<number> {
     const { log, left, clock, pruneAfterMs } = this.#init
     if (left === undefined || pruneAfterMs === undefined) return 0
+    const { awayAfterMs = AWAY * pruneAfterMs } = this.#init
     const before = clock.now() - pruneAfterMs
     const mayGo = (): boolean => !this.#isStopped && this.#init.isKept()
     const pinOf = await this.#pinOf()
@@ -73,6 +78,8 @@ export class Pruner {
         await this.#turn()
       }
     }
+    const since = clock.now() - awayAfterMs
+    for (const author of log.vector.keys()) while (mayGo() && (await left.bare(author, since))) await this.#turn()
     return count
   }
 

@@ -4,7 +4,7 @@ import * as Y from 'yjs'
 import { compareBytes, utf8 } from '../base/bytes.js'
 import { systemClock } from '../base/clock.js'
 import type { DocId } from '../base/ids.js'
-import { parseNodeId } from '../base/ids.js'
+import { parseEntryHash, parseNodeId } from '../base/ids.js'
 import { silentLogger } from '../base/log.js'
 import { authorClient } from '../doc/client-id.js'
 import { appDocumentId } from '../doc/node-id.js'
@@ -32,11 +32,12 @@ interface PruneOptions {
   readonly pins?: ReadonlyMap<DocId, number>
   readonly isKept?: () => boolean
   readonly pruneAfterMs?: number | undefined
+  readonly awayAfterMs?: number
 }
 
 function prunerOf({ log, left }: TestReplica, options: PruneOptions = {}): Pruner {
-  const { pins = new Map(), isKept = () => true, pruneAfterMs } = { pruneAfterMs: AT_ONCE, ...options }
-  const pruner = new Pruner({ log, left, clock: systemClock, logger: silentLogger, pruneAfterMs, isKept })
+  const { pins = new Map(), ...init } = { pruneAfterMs: AT_ONCE, isKept: () => true, ...options }
+  const pruner = new Pruner({ log, left, clock: systemClock, logger: silentLogger, ...init })
   pruner.pin(() => Promise.resolve(pins))
   return pruner
 }
@@ -226,13 +227,14 @@ describe('what a peer leaves to others', () => {
     for (const upTo of [36, 37, 61]) expect(await thin.replica.readTextAt(FILE.doc, { upTo, plus: [] })).toBe(await full.replica.readTextAt(FILE.doc, { upTo, plus: [] }))
   })
 
-  it('[PRUNE7] does not keep edits from being judged that stand on any of it, in any order', async () => {
+  it('[PRUNE7] does not keep edits from being judged that stand on any of it, in any order: without fetching it where their authors were known', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.record({ dep: fc.nat(59), bad: fc.boolean() }), { minLength: 1, maxLength: 4 }), fc.boolean(), async (late, isReversed) => {
+      fc.asyncProperty(fc.array(fc.record({ dep: fc.nat(59), bad: fc.boolean() }), { minLength: 1, maxLength: 4 }), fc.boolean(), fc.boolean(), async (late, isReversed, areKnown) => {
         const author = typist(60)
         const client = authorClient(crypto, author.id, FILE.doc, 0)
         const others = late.map(({ dep, bad }) => {
           const other = new LooseAuthor()
+          other.sign([])
           const cause = author.entries[dep + 1]!
           // What its past holds of the author: a deletion of one unit more is void.
           const held = author.entries.slice(1, dep + 2).reduce((sum, _, n) => sum + `w${n} `.length, 0)
@@ -240,10 +242,14 @@ describe('what a peer leaves to others', () => {
           other.sign([{ kind: 'update', doc: FILE.doc, nonce: 0, update }], { deps: [cause.hash] })
           return other
         })
-        const { thin, full } = await prunedPair(author.entries)
-        expect(thin.log.pruned.count).toBeGreaterThan(40)
+        const before = areKnown ? others.map((other) => other.entries[0]!) : []
+        const { thin, full } = await prunedPair([...author.entries, ...before], { awayAfterMs: Infinity })
+        expect([thin.log.pruned.count > 40, thin.log.pruned.hasBare]).toEqual([true, !areKnown])
+        const recalls = recallFrom(thin, full)
         const entries = others.flatMap((other) => other.entries)
         for (const test of [thin, full]) await deliver(test, isReversed ? entries.toReversed() : entries)
+        await thin.replica.release()
+        expect(recalls.asked > 0).toBe(!areKnown)
         expect(await thin.show()).toEqual(await full.show())
         expect(thin.replica.applier.voids).toBe(late.filter(({ bad }) => bad).length)
         await thin.reopen()
@@ -375,7 +381,9 @@ describe('what a peer leaves to others', () => {
 
   it('[PRUNE19] costs its hash once: steps are known by their places, also when a log forks below or all comes back', async () => {
     const author = typist(60)
-    const { thin, full } = await prunedPair(author.entries)
+    const known = new LooseAuthor()
+    known.sign([])
+    const { thin, full } = await prunedPair([...author.entries, ...known.entries], { awayAfterMs: Infinity })
     const stepsOf = async ({ replica }: TestReplica) => await replica.look(async (batch) => await replica.applier.documents.steps(batch, FILE.doc))
     const steps = await stepsOf(full)
     const sizeOf = async ({ kv }: TestReplica, table: string) => (await kv.scan(table)).reduce((sum, [, value]) => sum + value.length, 0)
@@ -445,5 +453,82 @@ describe('what a peer leaves to others', () => {
     expect(test.log.pruned.count).toBe(0)
     expect(await test.replica.updatesFrom(FILE.doc, 0)).toEqual(await full.replica.updatesFrom(FILE.doc, 0))
     expect(await prune(test)).toBeGreaterThan(40)
+  })
+
+  it('[PRUNE20] keeps its hashes until all who write stand on it, and those who came back within the time', async () => {
+    const author = typist(60)
+    const reader = new LooseAuthor()
+    reader.sign([], { deps: [author.entries[50]!.hash] })
+    for (const [awayAfterMs, newest] of [[Infinity, 48], [0, 57]] as const) {
+      const { thin } = await prunedPair([...author.entries, ...reader.entries], { awayAfterMs })
+      expect([thin.log.pruned.bare().at(-1)?.last, thin.log.pruned.all().at(-1)?.last]).toEqual([newest, 57])
+    }
+    const { thin, full } = await prunedPair([...author.entries, ...reader.entries], { awayAfterMs: Infinity })
+    // What waits for an unknown entry may wait for one of them.
+    const lost = new LooseAuthor()
+    lost.sign([], { deps: [parseEntryHash(new Uint8Array(32).fill(7))] })
+    await deliver(thin, lost.entries)
+    const before = thin.log.pruned.bare().length
+    await deliver(thin, [reader.sign([], { deps: [author.entries[60]!.hash] })])
+    await prune(thin, { awayAfterMs: Infinity })
+    expect(thin.log.pruned.bare().length).toBe(before)
+    recallFrom(thin, full)
+    expect([await thin.replica.release(), thin.replica.applier.waiting.size]).toEqual([[], 1])
+  })
+
+  it('[PRUNE21] takes nothing in its place, and no branch from below it, before it is here again', async () => {
+    const author = typist(60)
+    const { thin, full } = await prunedPair(author.entries)
+    await thin.reopen()
+    const fork = author.sign([insert(author, FILE.doc, 0, 'elsewhere ', 1)], { after: author.entries[20]! })
+    const next = author.sign([insert(author, FILE.doc, 10, 'again ', 1)], { after: fork })
+    const before = [await thin.show(), thin.log.digest, thin.log.pruned.count]
+    const forged = { ...fork, signature: next.signature }
+    expect((await thin.replica.receive([forged])).staged.faults).toMatchObject([{ reason: 'signature' }])
+    for (const entry of [fork, author.entries[30]!]) await expect(thin.replica.receive([entry])).rejects.toMatchObject({ name: 'PrunedHistoryError' })
+    expect([await thin.show(), thin.log.digest, thin.log.pruned.count]).toEqual(before)
+    recallFrom(thin, full)
+    expect((await thin.replica.receive([author.entries[30]!])).staged.duplicates).toBe(1)
+    for (const test of [thin, full]) await deliver(test, [fork, next])
+    expect(thin.log.pruned.bare()).toEqual([])
+    expect(await textOf(thin)).toBe(await textOf(full))
+    await thin.reopen()
+    expect(await thin.show()).toEqual(await full.show())
+    expect(thin.log.digest).toBe(full.log.digest)
+  })
+
+  it('[PRUNE21] takes a lone head in its place for its own, and one of several for what it is', async () => {
+    const author = typist(60)
+    const { thin } = await prunedPair(author.entries)
+    const { seq, hash } = { seq: 30, hash: author.sign([], { after: author.entries[29]! }).hash }
+    expect([await thin.log.hasHead(author.id, { seq, hash }, true), await thin.log.hasHead(author.id, { seq, hash }, false)]).toEqual([true, false])
+    const ours = { floor: 0, seq: 30, hash: author.entries[30]!.hash }
+    expect(await thin.log.missing(new Map([[author.id, [ours]]]))).toEqual([])
+    const heads = [{ floor: 0, seq, hash }, { floor: 0, seq: 60, hash: author.entries[60]!.hash }]
+    expect(await thin.log.missing(new Map([[author.id, heads]]))).toMatchObject([{ head: hash, to: seq }])
+  })
+
+  it('[PRUNE22] lets a merge of what it holds wait, over a restart, and nothing that does not stand on that', async () => {
+    const [a, b] = [newFile('m.md', 'one\ntwo\nx\n'), newFile('m.md', 'one\ntwo\ny\n')]
+    const [ann, ben] = [typist(30, a), typist(30, b)]
+    const { thin, full } = await prunedPair([...ann.entries, ...ben.entries])
+    await thin.reopen()
+    await full.replica.mergeCollisions()
+    const merge = (await full.entries()).filter(({ header }) => header.author === full.author)
+    await expect(thin.replica.mergeCollisions()).rejects.toMatchObject({ name: 'PrunedHistoryError' })
+    await deliver(thin, merge)
+    const later = ann.sign([insert(ann, a.doc, ann.entries.slice(1).reduce((sum, _, n) => sum + `w${n} `.length, 0), 'later ')])
+    for (const test of [thin, full]) await deliver(test, [later])
+    expect(await textOf(thin, a.doc)).toContain('later')
+    for (const isOpenedAgain of [false, true]) {
+      if (isOpenedAgain) await thin.reopen()
+      expect([await thin.replica.release(), thin.replica.applier.waiting.size]).toEqual([[], 1])
+    }
+    recallFrom(thin, full)
+    expect((await thin.replica.release()).length).toBeGreaterThan(0)
+    expect(thin.replica.applier.waiting.size).toBe(0)
+    expect(await thin.show()).toEqual(await full.show())
+    await thin.reopen()
+    expect(await thin.show()).toEqual(await full.show())
   })
 })

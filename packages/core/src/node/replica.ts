@@ -1,5 +1,5 @@
 import { CollabError, NotPermittedError, RefusedChangeError } from '../base/errors.js'
-import type { AuthorId, DocId } from '../base/ids.js'
+import type { AuthorId, DocId, EntryHash } from '../base/ids.js'
 import type { KvOp } from '../base/kv.js'
 import type { Change } from '../log/change.js'
 import type { UpdatingChange } from '../doc/gate.js'
@@ -98,14 +98,18 @@ export class Replica {
     return this.#bodies.read(entry)
   }
 
-  /** Stores what is sound of `entries` and applies what can be applied. */
+  /**
+   * Stores what is sound of `entries` and applies what can be applied.
+   *
+   * @throws {PrunedError} when it takes what was left to others, and nobody has it; nothing was stored.
+   */
   async receive(entries: readonly Entry[]): Promise<Outcome> {
-    return await this.#job(async (batch) => {
-      const staged = await this.#init.log.stage(entries)
+    return await this.#reading(async (batch) => {
+      const staged = await this.#stage(entries)
       const isRolledBack = staged.accepted.some((entry) => entry.header.author === this.#identity.author.id)
       if (!isRolledBack) return await this.#take(batch, staged, { show: true })
       await this.#changeAuthor()
-      return await this.#take(batch, await this.#init.log.stage(entries))
+      return await this.#take(batch, await this.#stage(entries))
     })
   }
 
@@ -121,6 +125,16 @@ export class Replica {
       batch.add(ops)
       return { results, outcome: await this.#append(batch, entries) }
     })
+  }
+
+  /** Applies entries that wait for some of which the hashes were gone: those are fetched for it, as far as somebody has them. */
+  async release(): Promise<readonly Outcome[]> {
+    const outcomes: Outcome[] = []
+    for (const [cause, entries] of this.left === undefined ? [] : [...this.applier.waiting]) {
+      if (!(await this.left?.find(cause, entries))) continue
+      outcomes.push(await this.#job(async (batch) => await this.#take(batch, await this.#stage([]), { released: cause })))
+    }
+    return outcomes
   }
 
   /** Appends the merges that the tree asks for; undefined when there are none or nothing may be written. */
@@ -270,10 +284,19 @@ export class Replica {
     return await this.#take(batch, await this.#init.log.stage(entries, { trusted: true }))
   }
 
-  async #take(batch: Batch, staged: Staged, { show = false } = {}): Promise<Outcome> {
+  /** A log that forks is known by its hashes. */
+  async #stage(entries: readonly Entry[]): Promise<Staged> {
+    const { log } = this.#init
+    const staged = await log.stage(entries)
+    const bare = staged.forked.flatMap(({ author }) => log.pruned.bare(author))
+    if (bare.length > 0) throw new PrunedError(bare)
+    return staged
+  }
+
+  async #take(batch: Batch, staged: Staged, { show = false, released }: { show?: boolean; released?: EntryHash } = {}): Promise<Outcome> {
     try {
       this.#isBulk = staged.accepted.length >= BULK_ENTRIES
-      return await this.#committer.commit(batch, staged, { show: show && !this.#isBulk })
+      return await this.#committer.commit(batch, staged, { show: show && !this.#isBulk, released })
     } catch (error) {
       this.#failed = error instanceof Error ? error : new Error(String(error))
       throw error

@@ -13,7 +13,6 @@ import type { Entry } from '../log/entry.js'
 import type { DocUpdates, Pace } from './document-types.js'
 import { LiveDocument } from './live-document.js'
 import { decodePage, encodePage } from './step-pages.js'
-import type { PageStep } from './step-pages.js'
 import { decodeStep, encodeStep } from './step-row.js'
 import type { StepRow } from './step-row.js'
 import { crypto, deliver, LooseAuthor, newFile, TestReplica } from './test-replicas.js'
@@ -296,7 +295,7 @@ describe('pages of steps', () => {
     fc.assert(
       fc.property(ids, fc.array(raw, { maxLength: 40 }), fc.nat(), ({ authors, docs, clients }, list, from) => {
         const of = <T>(all: readonly T[], number: number): T => all[number % all.length] as T
-        const steps: PageStep[] = list.map((one) => ({
+        const steps: StepRow[] = list.map((one) => ({
           ...one,
           entry: one.entry && parseEntryHash(one.entry),
           author: of(authors, one.author),
@@ -311,12 +310,13 @@ describe('pages of steps', () => {
 
   it('[CKPT8] and rows of an older version name the way of a step, of which its first document counts', () => {
     const [inner, outer] = [parseDocId(new Uint8Array(16).fill(1)), parseDocId(new Uint8Array(16).fill(2))]
-    const step: StepRow = { entry: parseEntryHash(new Uint8Array(32)), index: 0, author: parseAuthorId(new Uint8Array(32)), seq: 3, weight: 4, origin: inner, loser: undefined, isSeed: false, ranges: [] }
+    const entry = parseEntryHash(new Uint8Array(32))
+    const step: StepRow = { entry, index: 0, author: parseAuthorId(new Uint8Array(32)), seq: 3, weight: 4, origin: inner, loser: undefined, isSeed: false, ranges: [] }
     const row = decodeCbor(encodeStep(step)) as Cbor[]
     row[5] = [inner, outer].map(idBytes)
     expect(decodeStep(encodeCbor(row))).toEqual(step)
     // Index, author, seq and weight from 0 on and folded, no ranges, no first text, no loser, and the way.
-    const page: Cbor = [7, [idBytes(step.author)], [], [inner, outer].map(idBytes), idBytes(step.entry), [0, 0, 6, 8, 0, 0, 0, 2, 0, 1]]
+    const page: Cbor = [7, [idBytes(step.author)], [], [inner, outer].map(idBytes), idBytes(entry), [0, 0, 6, 8, 0, 0, 0, 2, 0, 1]]
     expect(decodePage(encodeCbor(page))).toEqual({ from: 7, steps: [step] })
   })
 

@@ -1,5 +1,5 @@
 import { CborFields, decodeCbor, encodeCbor } from '../base/cbor.js'
-import { idBytes, parseEntryHash } from '../base/ids.js'
+import { idBytes, parseAuthorId, parseEntryHash } from '../base/ids.js'
 import type { DocId } from '../base/ids.js'
 import type { KvOp } from '../base/kv.js'
 import type { Batch } from './batch.js'
@@ -76,14 +76,16 @@ export function snapshotRemovalOp(doc: DocId): KvOp {
 export function encodeSnapshot(steps: readonly StepRow[], update: Uint8Array): Uint8Array {
   const last = steps.at(-1)
   if (last === undefined) throw new TypeError('a sum of no steps')
-  return encodeCbor([steps.length, idBytes(last.entry), last.index, update])
+  return encodeCbor([steps.length, idBytes(last.author), last.seq, last.index, update])
 }
 
 /** The sum of the first of `steps`; undefined when it is one of another history. */
 export function decodeSnapshot(row: Uint8Array, steps: readonly StepRow[]): Snapshot | undefined {
-  const fields = new CborFields(decodeCbor(row), 4)
+  const fields = new CborFields(decodeCbor(row))
   const count = fields.uint()
   const last = steps[count - 1]
-  const isOfThese = last?.entry === parseEntryHash(fields.bytes()) && last.index === fields.uint()
+  // Older rows name the entry by its hash.
+  const isIt = fields.remaining === 3 ? last?.entry === parseEntryHash(fields.bytes()) : last?.author === parseAuthorId(fields.bytes()) && last.seq === fields.uint()
+  const isOfThese = isIt && last?.index === fields.uint()
   return isOfThese ? { count, update: fields.bytes() } : undefined
 }

@@ -1,4 +1,4 @@
-import { MalformedError } from '../base/errors.js'
+import { MalformedError, StoreDamagedError } from '../base/errors.js'
 import type { EntryHash } from '../base/ids.js'
 import type { DocStep, TextDocument } from '../doc/text-document.js'
 import type { Change } from '../log/change.js'
@@ -44,6 +44,7 @@ export class StepBodies {
   async #step({ author, origin, loser, entry, index }: StepRow, absorptions: Absorptions): Promise<DocStep> {
     const via = absorptions.wayOf(origin)
     if (loser !== undefined) return { author, via, change: { kind: 'absorbed', loser } }
+    if (entry === undefined) throw new StoreDamagedError('the entry of a step is missing; the store is damaged')
     const change = (await this.#changesOf(entry))[index]
     if (change === undefined || !isDocumentChange(change)) throw new MalformedError('a step names a change of another kind')
     return { author, via, change }

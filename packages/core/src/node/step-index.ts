@@ -137,6 +137,6 @@ export class StepIndex {
   }
 }
 
-function keyOf({ entry, index }: StepRow): string {
-  return `${entry}/${index}`
+function keyOf({ entry, author, seq, index }: StepRow): string {
+  return `${entry ?? `${author}/${seq}`}/${index}`
 }

@@ -17,12 +17,12 @@ const HASH_BYTES = 32
 /** Entries that are looked up together: the next steps mostly name those behind it. */
 const NAMED_AT_ONCE = 256
 
-/** The entries of an author at seqs from one to another, both included, of each the one that was held first. */
+/** The entries of an author at seqs from one to another, both included, as far as they are known: of each the one that was held first. */
 export type EntriesAt = (author: AuthorId, from: number, to: number) => Promise<readonly EntryHash[]>
 
 /** All steps of a document. */
 export async function readSteps(batch: Batch, doc: DocId, { count, first }: DocRow, entriesAt: EntriesAt): Promise<readonly StepRow[]> {
-  const steps: PageStep[] = first === undefined ? [] : [first]
+  const steps: StepRow[] = first === undefined ? [] : [first]
   if (count <= 1) return first === undefined ? [] : [first]
   const pages = new Map((await batch.scan(PAGE, `${doc}/`)).map((row) => decodePage(row)).map((page) => [page.from, page.steps]))
   const rows = (await batch.scan(STEP, `${doc}/`)).values()
@@ -39,20 +39,18 @@ export async function readSteps(batch: Batch, doc: DocId, { count, first }: DocR
   return await named(steps, entriesAt)
 }
 
-/** Names the entries that follow from their places. */
-async function named(steps: readonly PageStep[], entriesAt: EntriesAt): Promise<readonly StepRow[]> {
+/** Names the entries that follow from their places, as far as their hashes are here. */
+async function named(steps: readonly StepRow[], entriesAt: EntriesAt): Promise<readonly StepRow[]> {
   const stretches = new Map<AuthorId, { readonly from: number; readonly entries: readonly EntryHash[] }>()
   const all: StepRow[] = []
-  for (const { entry, ...step } of steps) {
+  for (const step of steps) {
     const { author, seq } = step
     let stretch = stretches.get(author)
-    if (entry === undefined && stretch?.entries[seq - stretch.from] === undefined) {
+    if (step.entry === undefined && stretch?.entries[seq - stretch.from] === undefined) {
       stretch = { from: seq, entries: await entriesAt(author, seq, seq + NAMED_AT_ONCE - 1) }
       stretches.set(author, stretch)
     }
-    const name = entry ?? stretch?.entries[seq - stretch.from]
-    if (name === undefined) throw new StoreDamagedError('the entry of a step is missing; the store is damaged')
-    all.push({ ...step, entry: name })
+    all.push(step.entry === undefined ? { ...step, entry: stretch?.entries[seq - stretch.from] } : step)
   }
   return all
 }
@@ -65,7 +63,7 @@ export interface Unnaming {
   /** Numbers of the first and the last step whose entry is left to others. */
   readonly from: number
   readonly to: number
-  readonly isLeft: (step: PageStep) => boolean
+  readonly isLeft: (step: StepRow) => boolean
   /** No page holds steps from before and behind a multiple of it: so each lies within the one that is made when there are so many. */
   readonly pageSteps: number
 }
@@ -88,12 +86,12 @@ export async function unnamingOps({ reader }: Batch, doc: DocId, { from, to, isL
   return [...ops, ...rows.map(([key]) => ({ table: STEP, key }))]
 }
 
-function unnamed(steps: readonly PageStep[], isLeft: (step: PageStep) => boolean): readonly PageStep[] {
+function unnamed(steps: readonly StepRow[], isLeft: (step: StepRow) => boolean): readonly StepRow[] {
   return steps.map((step) => (isLeft(step) ? { ...step, entry: undefined } : step))
 }
 
 /** Puts the steps from number `from` on into one page, and takes away their own rows and the pages that some were put into before. */
-export async function packSteps(batch: Batch, doc: DocId, from: number, steps: readonly PageStep[], isLeft: (step: PageStep) => boolean): Promise<void> {
+export async function packSteps(batch: Batch, doc: DocId, from: number, steps: readonly StepRow[], isLeft: (step: StepRow) => boolean): Promise<void> {
   const before = await batch.reader.scan(PAGE, { from: keyOf(doc, from), to: keyOf(doc, from + steps.length) })
   for (const [key] of before) batch.delete(PAGE, key)
   batch.put(PAGE, keyOf(doc, from), encodePage(from, unnamed(steps, isLeft)))
@@ -158,11 +156,8 @@ class Shapes {
   }
 }
 
-/** A step as a page has it: the entry of one that was left to others follows from its place in the log. */
-export type PageStep = Omit<StepRow, 'entry'> & { readonly entry: EntryHash | undefined }
-
 /** [from, authors, clients, documents, hashes of the entries that are named, shapes, runs of shapes]: see `decodeShape`. */
-export function encodePage(from: number, steps: readonly PageStep[]): Uint8Array {
+export function encodePage(from: number, steps: readonly StepRow[]): Uint8Array {
   const [authors, clients, docs] = [new Ids<AuthorId>(), new Ids<number>(), new Ids<DocId>()]
   const running = new Running()
   const shapes = new Shapes()
@@ -184,7 +179,7 @@ export function encodePage(from: number, steps: readonly PageStep[]): Uint8Array
 }
 
 /** @throws {MalformedError} when the row is not what `encodePage` writes. */
-export function decodePage(row: Uint8Array): { readonly from: number; readonly steps: readonly PageStep[] } {
+export function decodePage(row: Uint8Array): { readonly from: number; readonly steps: readonly StepRow[] } {
   const fields = new CborFields(decodeCbor(row))
   const from = fields.uint()
   const authors = new CborFields(fields.any())

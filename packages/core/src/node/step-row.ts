@@ -12,7 +12,8 @@ export interface ClientRange {
 
 /** One change of one document, in the order in which they were applied here. */
 export interface StepRow {
-  readonly entry: EntryHash
+  /** Undefined when it was left to others and its hash is gone. */
+  readonly entry: EntryHash | undefined
   readonly index: number
   readonly author: AuthorId
   readonly seq: number
@@ -28,6 +29,7 @@ export interface StepRow {
 }
 
 export function encodeStep(step: StepRow): Uint8Array {
+  if (step.entry === undefined) throw new TypeError('a step without its entry')
   return encodeCbor([
     idBytes(step.entry),
     step.index,
@@ -64,9 +66,9 @@ function decodeOrigin([origin]: readonly unknown[]): DocId | undefined {
   return origin === undefined ? undefined : parseDocId(origin as Uint8Array)
 }
 
-/** Causes before effects, and the same on every peer. */
+/** Causes before effects, and the same on every peer; of steps whose entries are known. */
 export function canonicalOrder(a: StepRow, b: StepRow): number {
-  return a.weight - b.weight || compareText(a.entry, b.entry) || a.index - b.index
+  return a.weight - b.weight || compareText(a.entry ?? '', b.entry ?? '') || a.index - b.index
 }
 
 /** What is kept of a document beside its steps. */

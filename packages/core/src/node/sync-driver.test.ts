@@ -10,6 +10,7 @@ import type { Transport } from '../net/transport.js'
 import { decodeMessage, encodeMessage } from '../sync/message.js'
 import type { Message } from '../sync/message.js'
 import { decodeEntry } from '../log/entry.js'
+import { PrunedError } from '../log/pruned-rows.js'
 import { decodeRun, encodeSegment } from '../log/segment.js'
 import { SyncDriver } from './sync-driver.js'
 import { crypto, LooseAuthor, newFile, TestReplica } from './test-replicas.js'
@@ -21,20 +22,21 @@ class Stand {
   readonly sent: Message[] = []
   readonly frames: Uint8Array[] = []
   readonly refused: string[] = []
+  lacking = 0
   readonly driver: SyncDriver
   readonly test: TestReplica
 
-  private constructor(test: TestReplica) {
+  private constructor(test: TestReplica, clock = systemClock) {
     this.test = test
     this.driver = new SyncDriver({
       crypto,
       log: test.log,
-      clock: systemClock,
+      clock,
       logger: silentLogger,
       prunes: false,
       receive: (entries) => test.replica.receive(entries),
       putBack: (run) => test.left.putBack(run),
-      onLacking: () => undefined,
+      onLacking: () => void this.lacking++,
       onSynced: () => undefined,
       onProgress: () => undefined,
       onConfirmed: () => undefined,
@@ -45,8 +47,8 @@ class Stand {
     })
   }
 
-  static async open(): Promise<Stand> {
-    const stand = new Stand(await TestReplica.open())
+  static async open(clock = systemClock): Promise<Stand> {
+    const stand = new Stand(await TestReplica.open(), clock)
     stand.driver.start(stand.#transport())
     stand.driver.joined(PEER)
     return stand
@@ -290,7 +292,7 @@ describe('a peer that keeps everything', () => {
     const author = new LooseAuthor()
     const entries = ['a', 'b', 'c', 'd'].map((name) => author.sign(file(`${name}.md`)))
     await stand.greet()
-    const run = { author: author.id, first: 1, last: 3, before: entries[0]!.hash, head: entries[3]!.hash, time: 1, bytes: 10_000 }
+    const run = { author: author.id, first: 1, last: 3, before: entries[0]!.hash, head: entries[3]!.hash, time: 1, bytes: 10_000, isBare: false }
     stand.sent.length = 0
     const both = Promise.all([stand.driver.recall(run), stand.driver.recall(run)])
     await stand.quiet()
@@ -308,7 +310,7 @@ describe('a peer that keeps everything', () => {
     const author = new LooseAuthor()
     const entries = ['a', 'b', 'c', 'd'].map((name) => author.sign(file(`${name}.md`)))
     await stand.greet()
-    const run = { author: author.id, first: 1, last: 3, before: entries[0]!.hash, head: entries[3]!.hash, time: 1, bytes: 10_000 }
+    const run = { author: author.id, first: 1, last: 3, before: entries[0]!.hash, head: entries[3]!.hash, time: 1, bytes: 10_000, isBare: false }
     const spoilt = entries.slice(1).map((entry) => ({ ...entry, body: entry.body.toReversed() }))
     stand.sent.length = 0
     const answer = stand.driver.recall(run)
@@ -316,5 +318,37 @@ describe('a peer that keeps everything', () => {
     const [want] = stand.sent
     await stand.say({ type: 'entries', id: want?.type === 'want' ? want.id : -1, entries: spoilt, last: true })
     expect(await answer).toBeUndefined()
+  })
+
+  it('[PRUNE21] is needed before more is taken of an author, and of no other: the peer is asked again when one comes that has it', async () => {
+    const stand = await Stand.open()
+    const [author, other] = [new LooseAuthor(), new LooseAuthor()]
+    const [stuck, free] = [author, other].map((each, n) => ['a', 'b', 'c'].map((name) => each.sign(file(`${n}${name}.md`)))) as [Entry[], Entry[]]
+    const run = { author: author.id, first: 1, last: 3, before: stuck[0]!.hash, head: stuck[2]!.hash, time: 1, bytes: 10_000, isBare: true }
+    const { replica } = stand.test
+    const receive = replica.receive.bind(replica)
+    let isLacking = true
+    replica.receive = async (all) => {
+      if (isLacking && all.some(({ header }) => header.author === author.id)) throw new PrunedError([run])
+      return await receive(all)
+    }
+    await stand.greet()
+    const heads = [stuck, free].map((all) => [all[2]!.header.author, [{ floor: 0, seq: 2, hash: all[2]!.hash }]] as const)
+    await stand.say({ type: 'heads', heads, digest: '22'.repeat(32) })
+    const answer = async (): Promise<void> => {
+      for (const want of stand.sent.splice(0)) {
+        if (want.type === 'want') await stand.say({ type: 'entries', id: want.id, entries: want.author === author.id ? stuck : free, last: true })
+      }
+    }
+    await answer()
+    expect([stand.lacking, stand.test.log.count, stand.refused]).toEqual([1, 3, []])
+    await answer()
+    expect(stand.test.log.count).toBe(3)
+    isLacking = false
+    stand.driver.joined('keeper')
+    await stand.driver.frame('keeper', encodeMessage({ type: 'hello', version: 1, features: [], digest: '33'.repeat(32) }))
+    await stand.quiet()
+    await answer()
+    expect([stand.lacking, stand.test.log.count, stand.refused]).toEqual([1, 6, []])
   })
 })

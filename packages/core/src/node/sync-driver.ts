@@ -1,12 +1,14 @@
 import type { Clock } from '../base/clock.js'
 import type { Crypto } from '../base/crypto.js'
 import { MalformedError, errorMessage } from '../base/errors.js'
+import type { AuthorId } from '../base/ids.js'
 import type { Logger } from '../base/log.js'
 import { MAX_GOSSIP_BYTES } from '../base/limits.js'
 import { decodeEntry, decodeEntryWire, encodeEntryWire, isBodyOf } from '../log/entry.js'
 import type { Entry } from '../log/entry.js'
 import { isSendersFault } from '../log/log.js'
-import type { Log } from '../log/log.js'
+import type { Fault, Log } from '../log/log.js'
+import { PrunedError } from '../log/pruned-rows.js'
 import type { PrunedRun } from '../log/pruned-rows.js'
 import { decodeRun, encodeSegment } from '../log/segment.js'
 import type { GossipVerdict, Transport } from '../net/transport.js'
@@ -154,9 +156,10 @@ export class SyncDriver {
       if (error instanceof MalformedError) return 'reject'
       throw error
     }
-    if (await this.#init.log.has(entry.hash)) return 'ignore'
+    const { log } = this.#init
+    if ((await log.has(entry.hash)) || log.pruned.bareAt(entry.header.author, entry.header.seq) !== undefined) return 'ignore'
     const staged = await this.#receive([entry])
-    if (staged === undefined) return 'ignore'
+    if (staged === undefined || staged === 'lacking') return 'ignore'
     if (staged.faults.some(({ reason }) => isSendersFault(reason))) return 'reject'
     return staged.accepted.length > 0 ? 'accept' : 'ignore'
   }
@@ -213,23 +216,36 @@ export class SyncDriver {
   }
 
   async #deliver({ peer, entries, bytes }: Extract<SyncEffect, { type: 'deliver' }>): Promise<void> {
-    const staged = await this.#receive(entries)
-    if (staged === undefined) return
-    for (const { reason } of staged.faults) this.#init.logger.warn('an entry with a fault', { peer, reason })
-    this.#handle({ type: 'delivered', peer, bytes, outcome: staged.faults.some(({ reason }) => isSendersFault(reason)) ? 'fault' : 'ok' })
+    const faults: Fault[] = []
+    const lacking: AuthorId[] = []
+    const parts: (readonly Entry[])[] = [entries]
+    for (const part of parts) {
+      const staged = await this.#receive(part)
+      if (staged === undefined) return
+      if (staged !== 'lacking') faults.push(...staged.faults)
+      // Of which author it is shows when each comes alone.
+      else if (new Set(part.map(({ header }) => header.author)).size > 1) parts.push(...Object.values(Object.groupBy(part, ({ header }) => header.author)).map((own = []) => own))
+      else lacking.push(...part.slice(0, 1).map(({ header }) => header.author))
+    }
+    if (lacking.length > 0) this.#init.onLacking(peer)
+    for (const { reason } of faults) this.#init.logger.warn('an entry with a fault', { peer, reason })
+    this.#handle({ type: 'delivered', peer, bytes, outcome: faults.some(({ reason }) => isSendersFault(reason)) ? 'fault' : 'ok', lacking })
   }
 
-  async #check({ peer, author, head }: Extract<SyncEffect, { type: 'check' }>): Promise<void> {
-    this.#handle({ type: 'checked', peer, author, head, held: await this.#init.log.has(head) })
+  async #check({ peer, author, head, seq, isOnly }: Extract<SyncEffect, { type: 'check' }>): Promise<void> {
+    const held = await this.#init.log.hasHead(author, { seq, hash: head }, isOnly)
+    this.#handle({ type: 'checked', peer, author, head, held, presumed: held && this.#init.log.pruned.bareAt(author, seq) !== undefined })
   }
 
-  async #receive(entries: readonly Entry[]): Promise<Outcome['staged'] | undefined> {
+  /** Undefined when nothing is taken any more; lacking: not before somebody is there who has what was left to others. */
+  async #receive(entries: readonly Entry[]): Promise<Outcome['staged'] | 'lacking' | undefined> {
     if (this.#stopped) return undefined
     try {
       const { staged } = await this.#init.receive(entries)
       if (staged.accepted.length > 0) this.grown()
       return staged
     } catch (error) {
+      if (error instanceof PrunedError) return 'lacking'
       this.#init.onFailure(error)
       return undefined
     }

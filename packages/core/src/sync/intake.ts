@@ -4,7 +4,9 @@ import type { PeerSession, Want } from './peer-session.js'
 import { drop, evaluate, moveOn, release, skipHeld } from './planner.js'
 import { missRecalled, takeRecalled } from './recall.js'
 import { acknowledge, type Delivery, type SyncState } from './sync-state.js'
-import { totalBytes, type Fault } from './sync-types.js'
+import { totalBytes, type Fault, type SyncEvent } from './sync-types.js'
+
+type Delivered = Pick<Extract<SyncEvent, { type: 'delivered' }>, 'outcome' | 'lacking'>
 
 /** Entries came: into their piece, or nowhere when they are late. */
 export function takeEntries(state: SyncState, session: PeerSession, message: EntriesMessage, now: number): Fault {
@@ -71,13 +73,16 @@ export function deliverReady(state: SyncState, session: PeerSession, now: number
 }
 
 /** The engine answered a delivery. */
-export function settleDelivery(state: SyncState, { session, bytes, parts }: Delivery, ok: boolean, now: number): Fault {
+export function settleDelivery(state: SyncState, { session, bytes, parts }: Delivery, { outcome, lacking = [] }: Delivered, now: number): Fault {
+  const ok = outcome === 'ok'
   if (state.sessions.get(session.peer) === session) acknowledge(state, session, bytes, now)
-  for (const { download, count, last } of parts) {
+  for (const { download, head, count, last } of parts) {
+    const isLacking = lacking.includes(download.author)
     download.delivering = false
-    if (ok) state.received += count
+    if (ok && !isLacking) state.received += count
+    if (isLacking) session.status.set(head.hash, 'lacking')
     if (download.dead) continue
-    if (!ok) drop(state, download, now)
+    if (!ok || isLacking) drop(state, download, now)
     else {
       if (last.header.seq >= download.target.seq) noteHeldByAll(state, last)
       moveOn(state, download, last.header.seq + 1, now, [last.hash])
@@ -103,7 +108,7 @@ function takeReady(session: PeerSession, { download, piece }: Want) {
     download.remove(piece)
     session.wants.delete(piece.wantId)
   }
-  return { download, count: taken.length, last: taken.at(-1) as Entry, taken }
+  return { download, head: piece.head, count: taken.length, last: taken.at(-1) as Entry, taken }
 }
 
 function dropLate(state: SyncState, session: PeerSession, id: number, want: Want, entries: readonly Entry[], last: boolean, now: number): Fault {

@@ -12,8 +12,10 @@ import type { Serving } from './serving.js'
  * - held: it is held below a local head, or nothing more can be done about it.
  * - fork: it is on a branch that does not continue ours; its whole branch is wanted.
  * - refused: the peer could not serve it, and is not asked again.
+ * - presumed: something is held in its place of which only that is known, and the peer names no other head of the author.
+ * - lacking: its entries cannot be taken before a peer is there that keeps everything.
  */
-export type HeadStatus = 'checking' | 'held' | 'fork' | 'refused'
+export type HeadStatus = 'checking' | 'held' | 'presumed' | 'fork' | 'refused' | 'lacking'
 
 /** A want under way. An abandoned one is given to others; its late entries are acknowledged and dropped. */
 export interface Want {
@@ -101,6 +103,17 @@ export class PeerSession {
     this.serving = serving
     this.progressAt = now
     this.#control = new Allowance({ burst: CONTROL_BURST, perSecond: CONTROL_RATE }, now)
+  }
+
+  /** Heads of these authors can be asked for again. */
+  retry(): readonly AuthorId[] {
+    const authors: AuthorId[] = []
+    for (const [author, heads] of this.theirs) {
+      const lacking = heads.filter(({ hash }) => this.status.get(hash) === 'lacking')
+      for (const { hash } of lacking) this.status.delete(hash)
+      if (lacking.length > 0) authors.push(author)
+    }
+    return authors
   }
 
   /** Both hellos are exchanged, so that announcements may be sent. */

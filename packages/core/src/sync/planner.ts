@@ -94,13 +94,15 @@ export function moveOn(state: SyncState, download: Download, next: number, now: 
 function noteLacking(state: SyncState, session: PeerSession, author: AuthorId): void {
   let lacking = false
   const top = topSeq(state, author)
-  for (const { hash, seq } of session.theirs.get(author) ?? []) {
+  const heads = session.theirs.get(author) ?? []
+  const isOnly = heads.length === 1
+  for (const { hash, seq } of heads) {
     const status = session.status.get(hash)
-    if (status === 'held' || holdsHead(state, author, hash)) continue
+    if (status === 'held' || (status === 'presumed' && isOnly) || holdsHead(state, author, hash)) continue
     lacking = true
-    if (status !== undefined || seq > top) continue
+    if ((status !== undefined && status !== 'presumed') || seq > top) continue
     session.status.set(hash, 'checking')
-    state.emit({ type: 'check', peer: session.peer, author, head: hash, seq })
+    state.emit({ type: 'check', peer: session.peer, author, head: hash, seq, isOnly })
   }
   if (lacking) session.lacking.add(author)
   else session.lacking.delete(author)

@@ -116,7 +116,7 @@ describe('what is asked', () => {
 
   it('[SYN5] asks the engine about a head that is not above ours: held means nothing to do', () => {
     const bench = new Bench(run)
-    expect(of(bench.meet('p', [run[4] as Entry]), 'check')).toEqual([{ type: 'check', peer: 'p', author: A, head: run[4]?.hash, seq: 4 }])
+    expect(of(bench.meet('p', [run[4] as Entry]), 'check')).toEqual([{ type: 'check', peer: 'p', author: A, head: run[4]?.hash, seq: 4, isOnly: true }])
     const effects = bench.give({ type: 'checked', peer: 'p', author: A, head: (run[4] as Entry).hash, held: true })
     expect(sent(effects)).toEqual([{ type: 'synced', digest: 'of p' }])
   })

@@ -82,12 +82,12 @@ export class SyncMachine {
       case 'loaded':
         return session?.serving.loaded(event, this.#state.emit)
       case 'delivered':
-        return this.#delivered(event.peer, event.outcome === 'ok', now)
+        return this.#delivered(event, now)
       case 'recall':
         return startRecall(this.#state, event, now)
       case 'checked':
         if (session?.status.get(event.head) !== 'checking') return undefined
-        session.status.set(event.head, event.held ? 'held' : 'fork')
+        session.status.set(event.head, !event.held ? 'fork' : event.presumed === true ? 'presumed' : 'held')
         return evaluate(this.#state, event.author, now)
       case 'tick':
         this.#timerAt = undefined
@@ -195,7 +195,13 @@ export class SyncMachine {
     const refusal = takeHello(session, message)
     if (refusal !== undefined) return this.#end(session, refusal, now)
     if (session.isOpen) openVectors(this.#state, session, now)
+    if (!session.prunes) this.#retry(now)
     return undefined
+  }
+
+  /** What could not be taken may be, now that somebody is there who keeps everything. */
+  #retry(now: number): void {
+    for (const session of this.#state.sessions.values()) for (const author of session.retry()) evaluate(this.#state, author, now)
   }
 
   #serve(session: PeerSession, want: Message & { type: 'want' }, now: number): Fault {
@@ -221,11 +227,11 @@ export class SyncMachine {
     return undefined
   }
 
-  #delivered(peer: string, ok: boolean, now: number): void {
-    const delivery = this.#state.deliveries.get(peer)
+  #delivered(event: Extract<SyncEvent, { type: 'delivered' }>, now: number): void {
+    const delivery = this.#state.deliveries.get(event.peer)
     if (delivery === undefined) return
-    this.#state.deliveries.delete(peer)
-    const fault = settleDelivery(this.#state, delivery, ok, now)
+    this.#state.deliveries.delete(event.peer)
+    const fault = settleDelivery(this.#state, delivery, event, now)
     this.#judge(delivery.session, fault, now)
   }
 

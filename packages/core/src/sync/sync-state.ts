@@ -9,7 +9,7 @@ import type { Emit, SyncOptions } from './sync-types.js'
 export interface Delivery {
   readonly session: PeerSession
   readonly bytes: number
-  readonly parts: readonly { readonly download: Download; readonly count: number; readonly last: Entry }[]
+  readonly parts: readonly { readonly download: Download; readonly head: Head; readonly count: number; readonly last: Entry }[]
 }
 
 /** The whole state of the machine, shared by its modules. */

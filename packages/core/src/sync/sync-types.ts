@@ -19,12 +19,15 @@ export type SyncEvent =
    * from, undefined at the end of what was asked. `pruned`: what comes next was left to others.
    */
   | { readonly type: 'loaded'; readonly peer: string; readonly request: number; readonly entries: readonly Entry[]; readonly next: number | undefined; readonly pruned?: boolean }
-  /** Answers `deliver`: everything is durable (or held already), or something in it has a fault of its envelope. */
-  | { readonly type: 'delivered'; readonly peer: string; readonly bytes: number; readonly outcome: 'ok' | 'fault' }
+  /**
+   * Answers `deliver`: everything is durable (or held already), or something in it has a fault of its envelope. Of the authors
+   * in `lacking` nothing can be taken before somebody is there who has what was left to others.
+   */
+  | { readonly type: 'delivered'; readonly peer: string; readonly bytes: number; readonly outcome: 'ok' | 'fault'; readonly lacking?: readonly AuthorId[] }
   /** The run that ends in `head`, which was left to others, is needed again; it takes `bytes`. */
   | { readonly type: 'recall'; readonly request: number; readonly author: AuthorId; readonly head: EntryHash; readonly from: number; readonly to: number; readonly bytes: number }
-  /** Answers `check`. */
-  | { readonly type: 'checked'; readonly peer: string; readonly author: AuthorId; readonly head: EntryHash; readonly held: boolean }
+  /** Answers `check`; presumed: something is held in its place, and what is not known any more. */
+  | { readonly type: 'checked'; readonly peer: string; readonly author: AuthorId; readonly head: EntryHash; readonly held: boolean; readonly presumed?: boolean }
   | { readonly type: 'tick' }
 
 /** What the machine wants done. */
@@ -47,8 +50,8 @@ export type SyncEffect =
   | { readonly type: 'deliver'; readonly peer: string; readonly entries: readonly Entry[]; readonly bytes: number }
   /** Answers `recall`: the whole run, which joins together up to its head; undefined when no peer has it. */
   | { readonly type: 'recalled'; readonly request: number; readonly entries: readonly Entry[] | undefined }
-  /** Is `head`, which is `author`'s entry `seq`, held on any branch? */
-  | { readonly type: 'check'; readonly peer: string; readonly author: AuthorId; readonly head: EntryHash; readonly seq: number }
+  /** Is `head`, which is `author`'s entry `seq`, held on any branch? `isOnly`: the peer names no other head of the author. */
+  | { readonly type: 'check'; readonly peer: string; readonly author: AuthorId; readonly head: EntryHash; readonly seq: number; readonly isOnly: boolean }
   /** Give a `tick` at this time; the newest timer replaces the one before. */
   | { readonly type: 'timer'; readonly at: number }
   /** Both sides hold the same entries, or no longer. */
