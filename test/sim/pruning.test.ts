@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { runPruningSimulation } from './pruning-simulation.js'
 import type { Pruned } from './pruning-simulation.js'
-import { FAILED_PRUNING_SEEDS } from './seeds.js'
+import { FAILED_PRUNING_COPY_SEEDS, FAILED_PRUNING_SEEDS } from './seeds.js'
 
 /** `COLLAB_SIM_RUNS=2000 vitest run test/sim/pruning.test.ts` is the long mode; `COLLAB_SIM_SEED` is the first seed. */
 const RUNS = Number(process.env['COLLAB_SIM_RUNS'] ?? 12)
@@ -31,6 +31,7 @@ describe('simulation of peers that leave old edits to others', () => {
       expect(totals.late).toBeGreaterThan(seeds.length)
       expect(totals.read).toBeGreaterThan(seeds.length)
       expect(totals.refused).toBeGreaterThan(0)
+      expect(totals.lapses).toBeGreaterThan(0)
     },
     TIMEOUT_MS
   )
@@ -38,7 +39,7 @@ describe('simulation of peers that leave old edits to others', () => {
   it(
     '[PRUNE2] so it is when stores are copied, and logs fork below what was left to others',
     async () => {
-      const totals = await runAll(from(START, Math.ceil(RUNS * 0.25)), true)
+      const totals = await runAll([...FAILED_PRUNING_COPY_SEEDS, ...from(START, Math.ceil(RUNS * 0.25))], true)
       if (process.env['COLLAB_SIM_RUNS'] !== undefined) process.stdout.write(`${JSON.stringify(totals)}\n`)
       expect(totals.copies).toBeGreaterThan(0)
       expect(totals.pruned).toBeGreaterThan(0)

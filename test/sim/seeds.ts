@@ -12,3 +12,6 @@ export const FAILED_LIVE_SEEDS: readonly number[] = [29, 37, 47]
 
 /** The same, of runs in which peers leave old edits to others. */
 export const FAILED_PRUNING_SEEDS: readonly number[] = []
+
+/** The same, with copied stores. */
+export const FAILED_PRUNING_COPY_SEEDS: readonly number[] = [870010]

@@ -169,7 +169,7 @@ export class Log {
   }
 
   /** Entries that were left to others: of them only the hashes are here. */
-  get pruned(): Pick<PrunedRows, 'isEmpty' | 'hasBare' | 'count' | 'of' | 'at' | 'bareAt' | 'bare' | 'holding' | 'all'> {
+  get pruned(): Pick<PrunedRows, 'isEmpty' | 'hasBare' | 'count' | 'of' | 'at' | 'bareAt' | 'bareEndingIn' | 'bare' | 'holding' | 'all'> {
     return this.#rows.pruned
   }
 

@@ -70,6 +70,8 @@ export class PrunedRows {
   readonly #kv: KvReader
   readonly #runs = new Map<AuthorId, PrunedRun[]>()
   readonly #hashes = new Map<PrunedRun, Uint8Array>()
+  /** Bare runs by their last entry. */
+  readonly #bare = new Map<EntryHash, PrunedRun>()
   #index: Index | undefined
 
   private constructor(kv: KvReader) {
@@ -87,7 +89,7 @@ export class PrunedRows {
   }
 
   get hasBare(): boolean {
-    return this.bare().length > 0
+    return this.#bare.size > 0
   }
 
   /** Entries that were left to others. */
@@ -115,9 +117,13 @@ export class PrunedRows {
     return run?.isBare === true ? run : undefined
   }
 
+  bareEndingIn(head: EntryHash): PrunedRun | undefined {
+    return this.#bare.get(head)
+  }
+
   /** Bare runs, of one author or of all. */
   bare(author?: AuthorId): readonly PrunedRun[] {
-    return (author === undefined ? this.all() : this.of(author)).filter(({ isBare }) => isBare)
+    return author === undefined ? [...this.#bare.values()] : this.of(author).filter(({ isBare }) => isBare)
   }
 
   /** Seq of the author's newest pruned entry, 0 without any: the first entry never is. */
@@ -126,6 +132,7 @@ export class PrunedRows {
   }
 
   add(run: PrunedRun, hashes?: readonly EntryHash[]): void {
+    if (run.isBare) this.#bare.set(run.head, run)
     this.#runs.set(run.author, [...this.of(run.author), run].sort((a, b) => a.first - b.first))
     if (hashes !== undefined) this.#hashes.set(run, concat(...hashes.map(idBytes)))
     this.#index = undefined
@@ -133,6 +140,7 @@ export class PrunedRows {
 
   remove(run: PrunedRun): void {
     const left = this.of(run.author).filter((other) => other !== run)
+    if (this.#bare.get(run.head) === run) this.#bare.delete(run.head)
     if (left.length === 0) this.#runs.delete(run.author)
     else this.#runs.set(run.author, left)
     this.#hashes.delete(run)
@@ -159,7 +167,7 @@ export class PrunedRows {
       const prev = at === 0 ? run.before : hashAt(hashes, at - 1)
       return { run, link: { author: run.author, seq: run.first + at, prev } }
     }
-    const run = this.bare().find(({ head }) => head === hash)
+    const run = this.#bare.get(hash)
     return run && { run, link: { author: run.author, seq: run.last, prev: undefined } }
   }
 

@@ -87,7 +87,7 @@ export class LeftEntries {
     }
     if (await isKnown()) return true
     if (this.#sought.has(cause)) return false
-    const named = pruned.bare().find(({ head }) => head === cause)
+    const named = pruned.bareEndingIn(cause)
     const time = (waiting[0] && (await this.#log.header(waiting[0]))?.time) ?? 0
     const distance = (run: PrunedRun): number => Math.abs(run.time - time)
     for (const run of named === undefined ? [...pruned.bare()].sort((a, b) => distance(a) - distance(b)) : [named]) {
