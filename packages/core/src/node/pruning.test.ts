@@ -16,6 +16,7 @@ import type { KvOp } from '../base/kv.js'
 import { readHistory } from './history.js'
 import { LiveDocument } from './live-document.js'
 import { readPast } from './past-view.js'
+import { DEFAULT_PACE } from './document-types.js'
 import { Pruner } from './pruner.js'
 import { decodePage } from './step-pages.js'
 import { crypto, deliver, LooseAuthor, newFile, TestReplica } from './test-replicas.js'
@@ -534,5 +535,26 @@ describe('what a peer leaves to others', () => {
     expect(await thin.show()).toEqual(await full.show())
     await thin.reopen()
     expect(await thin.show()).toEqual(await full.show())
+  })
+
+  it('[PRUNE20] leaves some bytes of a keystroke of which the document keeps nothing', async () => {
+    const bytesAfter = async (keystrokes: number): Promise<number> => {
+      const author = typist(0)
+      const client = authorClient(crypto, author.id, FILE.doc, 0)
+      for (let n = 0; n < keystrokes; n++) {
+        // Each character takes the place of the one before.
+        const deletes = n === 0 ? [] : [{ client, from: n - 1, length: 1 }]
+        const after: Partial<Struct> = n === 0 ? {} : { origin: { client, clock: n - 1 } }
+        author.sign([{ kind: 'update', doc: FILE.doc, nonce: 0, update: encodeUpdate({ structs: [{ client, clock: n, kind: 'string', length: 1, text: 'x', ...after }], deletes }) }])
+      }
+      const test = await TestReplica.open(systemClock, DEFAULT_PACE)
+      await test.replica.receive(author.entries)
+      while ((await prune(test)) > 0);
+      expect(test.log.pruned.hasBare).toBe(true)
+      return await test.bytes()
+    }
+    // As many of the newest entries stay in rows of their own.
+    const [few, many] = [await bytesAfter(2048), await bytesAfter(4096)]
+    expect((many - few) / 2048).toBeLessThan(2)
   })
 })

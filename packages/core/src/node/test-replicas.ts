@@ -103,6 +103,13 @@ export class TestReplica {
     return [...lines.sort(), ...voids.map(([key]) => `void ${key}`)]
   }
 
+  /** Of all rows, with their keys. */
+  async bytes(): Promise<number> {
+    let bytes = 0
+    for (const table of TABLES) for (const [key, value] of await this.kv.scan(table)) bytes += key.length + value.length
+    return bytes
+  }
+
   /** All entries held, parents first. */
   async entries(): Promise<readonly Entry[]> {
     const entries: Entry[] = []
