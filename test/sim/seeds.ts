@@ -14,4 +14,4 @@ export const FAILED_LIVE_SEEDS: readonly number[] = [29, 37, 47]
 export const FAILED_PRUNING_SEEDS: readonly number[] = []
 
 /** The same, with copied stores. */
-export const FAILED_PRUNING_COPY_SEEDS: readonly number[] = [870010]
+export const FAILED_PRUNING_COPY_SEEDS: readonly number[] = [870010, 871001]

@@ -1,4 +1,4 @@
-import { concat, toHex } from '../base/bytes.js'
+import { toHex } from '../base/bytes.js'
 import { type Cbor, CborFields, decodeCbor, encodeCbor } from '../base/cbor.js'
 import { StoreDamagedError } from '../base/errors.js'
 import { idBytes, parseAuthorId, parseEntryHash } from '../base/ids.js'
@@ -11,9 +11,11 @@ import type { Past, PastHead } from './past.js'
 const PAGE = 'past_page'
 /** Seqs of a page, whether their pasts are kept or not. */
 const PAGE_SEQS = 256
-/** hash -> the past of an entry of a forked log, where a seq names no entry. */
-const FORKED = 'past'
-const FORKED_BYTES = 68
+/** hash -> the past of an entry of a forked log, where a seq names no entry: a page of one. */
+const FORKED = 'past_fork'
+/** hash -> the past of any entry, as older versions kept it: every head with its hash. */
+const PLAIN = 'past'
+const PLAIN_BYTES = 68
 /** Pages kept decoded: those of the authors who write now, and of what their next entries name. */
 const CACHED = 128
 
@@ -52,13 +54,16 @@ export class PastRows {
     batch.putLater(PAGE, key, () => encodePastPage(page.pasts))
   }
 
-  async forked(batch: Batch, hash: EntryHash): Promise<Past | undefined> {
+  /** What was kept for an entry by its hash, its own author's part too. */
+  async named(batch: Batch, hash: EntryHash): Promise<Past | undefined> {
     const row = await batch.get(FORKED, hash)
-    return row === undefined ? undefined : decodeForked(row)
+    if (row !== undefined) return read(row).last
+    const plain = await batch.get(PLAIN, hash)
+    return plain && decodePlain(plain)
   }
 
-  putForked(batch: Batch, hash: EntryHash, past: Past): void {
-    batch.put(FORKED, hash, encodeForked(past))
+  putNamed(batch: Batch, hash: EntryHash, past: Past): void {
+    batch.put(FORKED, hash, encodePastPage([{ seq: 0, news: past }]))
   }
 
   async #page(batch: Batch, key: string): Promise<PastPage> {
@@ -120,25 +125,12 @@ function decodeHeads(fields: CborFields): readonly PastHead[] {
   return heads
 }
 
-function encodeForked(past: Past): Uint8Array {
-  const parts: Uint8Array[] = []
-  for (const [author, heads] of past) {
-    for (const { seq, hash } of heads) {
-      if (hash === undefined) throw new TypeError('an entry without its hash')
-      const number = new Uint8Array(4)
-      new DataView(number.buffer).setUint32(0, seq)
-      parts.push(idBytes(author), number, idBytes(hash))
-    }
-  }
-  return concat(...parts)
-}
-
-function decodeForked(row: Uint8Array): Past {
+function decodePlain(row: Uint8Array): Past {
   const past = new Map<AuthorId, readonly PastHead[]>()
   const view = new DataView(row.buffer, row.byteOffset, row.byteLength)
-  for (let at = 0; at + FORKED_BYTES <= row.length; at += FORKED_BYTES) {
+  for (let at = 0; at + PLAIN_BYTES <= row.length; at += PLAIN_BYTES) {
     const author = parseAuthorId(toHex(row.subarray(at, at + 32)))
-    const hash = parseEntryHash(toHex(row.subarray(at + 36, at + FORKED_BYTES)))
+    const hash = parseEntryHash(toHex(row.subarray(at + 36, at + PLAIN_BYTES)))
     past.set(author, [...(past.get(author) ?? []), { seq: view.getUint32(at + 32), hash }])
   }
   return past

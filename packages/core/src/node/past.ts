@@ -80,15 +80,16 @@ export class Pasts {
   }
 
   async #keep(hash: EntryHash, author: AuthorId, seq: number, past: Past): Promise<void> {
-    if (!this.#init.isForked(author)) return await this.#rows.put(this.#batch, author, seq, await this.#named(past, this.#init.isForked))
-    this.#rows.putForked(this.#batch, hash, await this.#named(past, () => true))
+    const named = await this.#named(past)
+    if (this.#init.isForked(author)) this.#rows.putNamed(this.#batch, hash, named)
+    else await this.#rows.put(this.#batch, author, seq, named)
   }
 
-  /** A past in which heads are known by their hashes where `needsHash`, and by their seqs alone elsewhere. */
-  async #named(past: Past, needsHash: (author: AuthorId) => boolean): Promise<Past> {
+  /** A past in which heads of logs that forked are known by their hashes, and others by their seqs alone. */
+  async #named(past: Past): Promise<Past> {
     const named = new Map<AuthorId, readonly PastHead[]>()
     for (const [author, heads] of past) {
-      named.set(author, needsHash(author) ? await this.#resolve(author, heads) : heads.map(({ seq }) => ({ seq, hash: undefined })))
+      named.set(author, this.#init.isForked(author) ? await this.#resolve(author, heads) : heads.map(({ seq }) => ({ seq, hash: undefined })))
     }
     return named
   }
@@ -166,7 +167,7 @@ export class Pasts {
     const past = prev === undefined ? await this.#rows.upTo(this.#batch, author, seq) : await this.#rows.get(this.#batch, author, seq)
     // Of a branch that came later nothing is written down by seq.
     const isIt = past !== undefined && (!this.#init.isForked(author) || (await this.#init.firstAt(author, seq)) === hash)
-    return isIt ? new Map(past).set(author, [{ seq, hash }]) : await this.#rows.forked(this.#batch, hash)
+    return isIt ? new Map(past).set(author, [{ seq, hash }]) : await this.#rows.named(this.#batch, hash)
   }
 
   #remember(hash: EntryHash, past: Past): void {

@@ -27,7 +27,7 @@ export const crypto: Crypto = nodeCrypto
 export const keys = keysFromWriteKey(crypto, new Uint8Array(32).fill(9))
 
 /** What a store holds of a log and of what was applied. */
-const TABLES = ['header', 'body', 'chain', 'heads', 'segment', 'place', 'meta', 'waiting', 'frontier', 'tree', 'touch', 'member', 'void', 'past', 'past_page', 'doc', 'step', 'page', 'snapshot', 'app', 'sum', 'pruned', 'pruned_hash']
+const TABLES = ['header', 'body', 'chain', 'heads', 'segment', 'place', 'meta', 'waiting', 'frontier', 'tree', 'touch', 'member', 'void', 'past', 'past_fork', 'past_page', 'doc', 'step', 'page', 'snapshot', 'app', 'sum', 'pruned', 'pruned_hash']
 /** Everything that takes many changes in use happens within a few in a test. */
 const PACE: Pace = { snapshotSteps: 3, pageSteps: 4, segmentEntries: 3 }
 
