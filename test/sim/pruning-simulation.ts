@@ -322,6 +322,8 @@ class PruningSimulation {
     for (const peer of this.#world.peers) await this.#running(peer)
     this.#world.link()
     await this.#world.sync()
+    // What waits for what went is looked for, however new it is.
+    for (const peer of this.#world.peers) await this.#world.until(peer.live.prune())
     await this.#world.pass(MERGE_MS)
     await this.#world.sync()
   }

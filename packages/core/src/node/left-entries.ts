@@ -78,8 +78,11 @@ export class LeftEntries {
   /**
    * Whether the entry that `waiting` ones wait for is known, after the bare runs that may hold it were taken back: those from
    * the time of the ones that wait first. What was not in any is not looked for again.
+   *
+   * @param isOverdue - Otherwise nothing is taken back for what claims to be newer than all that went: it waits for something
+   * that is on its way.
    */
-  async find(cause: EntryHash, waiting: readonly EntryHash[]): Promise<boolean> {
+  async find(cause: EntryHash, waiting: readonly EntryHash[], isOverdue: boolean): Promise<boolean> {
     const { pruned } = this.#log
     const isKnown = async (): Promise<boolean> => {
       const link = await this.#log.link(cause)
@@ -89,6 +92,7 @@ export class LeftEntries {
     if (this.#sought.has(cause)) return false
     const named = pruned.bareEndingIn(cause)
     const time = (waiting[0] && (await this.#log.header(waiting[0]))?.time) ?? 0
+    if (named === undefined && !isOverdue && pruned.bare().every((run) => run.time < time)) return false
     const distance = (run: PrunedRun): number => Math.abs(run.time - time)
     for (const run of named === undefined ? [...pruned.bare()].sort((a, b) => distance(a) - distance(b)) : [named]) {
       if (!(await this.putBack(run))) return false

@@ -53,13 +53,14 @@ export class LiveWorkspace implements Workspace {
     this.#init = init
     this.#network = new WorkspaceNetwork(init, {
       onReceived: (outcome) => this.#onReceived(outcome),
-      onSynced: () => void this.#release().catch(onFailure),
+      // All that the connected peers have is here: what waits may wait for what was left to others.
+      onSynced: () => void this.#release({ isOverdue: false }).then(() => this.#merger.merge()).catch(onFailure),
       onChanged: () => this.#documents.refresh(),
       onFailure
     })
     this.#documents = new DocumentOpener({ ...init, peers: this.#network, publish })
     this.#merger = new Merger({ ...init, publish, onFailure })
-    this.#pruner = new Pruner({ ...init, left: replica.left, logger: logger.scope('pruner'), pruneAfterMs: keys.rights === 'blind' ? undefined : init.pruneAfterMs, isKept: () => this.#network.isKept })
+    this.#pruner = new Pruner({ ...init, left: replica.left, logger: logger.scope('pruner'), pruneAfterMs: keys.rights === 'blind' ? undefined : init.pruneAfterMs, release: () => this.#release({ isOverdue: true }), isKept: () => this.#network.isKept })
   }
 
   get id() {
@@ -206,10 +207,8 @@ export class LiveWorkspace implements Workspace {
     while (!this.#network.synced()) await this.#network.changed(signal)
   }
 
-  /** All that the connected peers have is here: what waits now waits for what was left to others, or for nobody. */
-  async #release(): Promise<void> {
-    for (const outcome of await this.#init.replica.release()) this.#onReceived(outcome)
-    this.#merger.merge()
+  async #release(options: { readonly isOverdue: boolean }): Promise<void> {
+    for (const outcome of await this.#init.replica.release(options)) this.#onReceived(outcome)
   }
 
   #onReceived(outcome: Outcome): void {

@@ -25,6 +25,8 @@ export interface PrunerInit {
   readonly pruneAfterMs: number | undefined
   /** Hashes of what went are kept for authors whose newest entry claims to be no older than so many milliseconds. @default 4 * pruneAfterMs */
   readonly awayAfterMs?: number
+  /** Applies what waits for what went, however new it claims to be. */
+  readonly release: () => Promise<void>
   /** Whether a connected peer keeps everything, and holds all that is held here. */
   readonly isKept: () => boolean
 }
@@ -65,6 +67,7 @@ export class Pruner {
     const { log, left, clock, pruneAfterMs } = this.#init
     if (left === undefined || pruneAfterMs === undefined) return 0
     const { awayAfterMs = AWAY * pruneAfterMs } = this.#init
+    await this.#init.release()
     const before = clock.now() - pruneAfterMs
     const mayGo = (): boolean => !this.#isStopped && this.#init.isKept()
     const pinOf = await this.#pinOf()

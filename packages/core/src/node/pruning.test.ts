@@ -37,7 +37,7 @@ interface PruneOptions {
 }
 
 function prunerOf({ log, left }: TestReplica, options: PruneOptions = {}): Pruner {
-  const { pins = new Map(), ...init } = { pruneAfterMs: AT_ONCE, isKept: () => true, ...options }
+  const { pins = new Map(), ...init } = { pruneAfterMs: AT_ONCE, isKept: () => true, release: () => Promise.resolve(), ...options }
   const pruner = new Pruner({ log, left, clock: systemClock, logger: silentLogger, ...init })
   pruner.pin(() => Promise.resolve(pins))
   return pruner
@@ -251,7 +251,7 @@ describe('what a peer leaves to others', () => {
         const recalls = recallFrom(thin, full)
         const entries = others.flatMap((other) => other.entries)
         for (const test of [thin, full]) await deliver(test, isReversed ? entries.toReversed() : entries)
-        await thin.replica.release()
+        await thin.replica.release({ isOverdue: true })
         expect(recalls.asked > 0).toBe(isNeeded)
         expect(await thin.show()).toEqual(await full.show())
         expect(thin.replica.applier.voids).toBe(late.filter(({ bad }) => bad).length)
@@ -478,7 +478,19 @@ describe('what a peer leaves to others', () => {
     await prune(thin, { awayAfterMs: Infinity })
     expect(thin.log.pruned.bare().length).toBe(before)
     recallFrom(thin, full)
-    expect([await thin.replica.release(), thin.replica.applier.waiting.size]).toEqual([[], 1])
+    expect([await thin.replica.release({ isOverdue: true }), thin.replica.applier.waiting.size]).toEqual([[], 1])
+  })
+
+  it('[PRUNE7] is fetched at once for what claims to be as old, and later for what is newer and most likely waits for something else', async () => {
+    const author = typist(60)
+    const { thin, full } = await prunedPair(author.entries)
+    const recalls = recallFrom(thin, full)
+    const newcomer = new LooseAuthor()
+    await deliver(thin, [newcomer.sign([], { deps: [author.entries[20]!.hash], time: 2 })])
+    for (const [isOverdue, asked, waiting] of [[false, 0, 1], [true, 1, 0]] as const) {
+      await thin.replica.release({ isOverdue })
+      expect([recalls.asked, thin.replica.applier.waiting.size]).toEqual([asked, waiting])
+    }
   })
 
   it('[PRUNE21] takes nothing in its place, and no branch from below it, before it is here again', async () => {
@@ -527,10 +539,10 @@ describe('what a peer leaves to others', () => {
     expect(await textOf(thin, a.doc)).toContain('later')
     for (const isOpenedAgain of [false, true]) {
       if (isOpenedAgain) await thin.reopen()
-      expect([await thin.replica.release(), thin.replica.applier.waiting.size]).toEqual([[], 1])
+      expect([await thin.replica.release({ isOverdue: true }), thin.replica.applier.waiting.size]).toEqual([[], 1])
     }
     recallFrom(thin, full)
-    expect((await thin.replica.release()).length).toBeGreaterThan(0)
+    expect((await thin.replica.release({ isOverdue: true })).length).toBeGreaterThan(0)
     expect(thin.replica.applier.waiting.size).toBe(0)
     expect(await thin.show()).toEqual(await full.show())
     await thin.reopen()

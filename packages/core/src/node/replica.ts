@@ -127,11 +127,14 @@ export class Replica {
     })
   }
 
-  /** Applies entries that wait for some of which the hashes were gone: those are fetched for it, as far as somebody has them. */
-  async release(): Promise<readonly Outcome[]> {
+  /**
+   * Applies entries that wait for some of which the hashes were gone: those are fetched for it, as far as somebody has them;
+   * `isOverdue`: also for entries that may wait for something newer.
+   */
+  async release({ isOverdue }: { readonly isOverdue: boolean }): Promise<readonly Outcome[]> {
     const outcomes: Outcome[] = []
     for (const [cause, entries] of this.left === undefined ? [] : [...this.applier.waiting]) {
-      if (!(await this.left?.find(cause, entries))) continue
+      if (!(await this.left?.find(cause, entries, isOverdue))) continue
       outcomes.push(await this.#job(async (batch) => await this.#take(batch, await this.#stage([]), { released: cause })))
     }
     return outcomes

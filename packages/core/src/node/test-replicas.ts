@@ -129,6 +129,7 @@ export interface Claims {
   readonly after?: Entry
   readonly key?: Uint8Array
   readonly epoch?: number
+  readonly time?: number
 }
 
 /** An admitted author that signs anything. */
@@ -144,7 +145,7 @@ export class LooseAuthor {
     return this.signBytes(encodeChanges(changes), claims)
   }
 
-  signBytes(plain: Uint8Array, { deps = [], after = this.entries.at(-1), key, epoch = 0 }: Claims = {}): Entry {
+  signBytes(plain: Uint8Array, { deps = [], after = this.entries.at(-1), key, epoch = 0, time = 1 }: Claims = {}): Entry {
     const entry = sealEntry({
       crypto,
       signer: this.author.signer,
@@ -154,7 +155,7 @@ export class LooseAuthor {
       seq: after === undefined ? 0 : after.header.seq + 1,
       prev: after?.hash ?? null,
       deps,
-      time: 1,
+      time,
       admission: after === undefined ? [issueCertificate(workspaceSigner(crypto, keys.writeKey), this.id, 'writer')] : null,
       plain
     })
