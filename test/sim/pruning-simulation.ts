@@ -287,13 +287,13 @@ class PruningSimulation {
     for (let turn = 0; turn < 12; turn++) {
       for (const other of others) await this.#running(other)
       this.#world.link(others.filter((other) => !this.#isKeeperAway || other !== this.#keeper))
-      await this.#edit(random.pick(others.filter((other) => this.#writers.includes(other))))
+      await this.#edit(await this.#running(random.pick(others.filter((other) => this.#writers.includes(other)))))
       await this.#world.pass(100 + random.int(300))
       await this.#prune(random.pick(others))
     }
     if (isCopy) await this.#startCopy(peer, store, held)
     else await this.#start(peer)
-    if (random.chance(0.5)) await this.#edit(peer)
+    if (random.chance(0.5)) await this.#edit(await this.#running(peer))
     this.#linkAll()
   }
 
