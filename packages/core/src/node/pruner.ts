@@ -49,7 +49,8 @@ export class Pruner {
   }
 
   start(): void {
-    if (this.#init.pruneAfterMs !== undefined) this.#lookIn(FIRST_LOOK_MS)
+    const { pruneAfterMs, log } = this.#init
+    if (pruneAfterMs !== undefined || !log.pruned.isEmpty) this.#lookIn(FIRST_LOOK_MS)
   }
 
   stop(): void {
@@ -65,9 +66,9 @@ export class Pruner {
 
   async #look(): Promise<number> {
     const { log, left, clock, pruneAfterMs } = this.#init
+    await this.#init.release()
     if (left === undefined || pruneAfterMs === undefined) return 0
     const { awayAfterMs = AWAY * pruneAfterMs } = this.#init
-    await this.#init.release()
     const before = clock.now() - pruneAfterMs
     const mayGo = (): boolean => !this.#isStopped && this.#init.isKept()
     const pinOf = await this.#pinOf()
