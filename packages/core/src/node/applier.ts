@@ -10,7 +10,6 @@ import { Tree } from '../doc/tree.js'
 import { shareMostLines } from '../doc/union-merge.js'
 import type { AbsorbChange, Change, TreeChange } from '../log/change.js'
 import type { Entry, EntryHeader } from '../log/entry.js'
-import { PrunedError } from '../log/pruned-rows.js'
 import type { Link, PrunedRows, PrunedRun } from '../log/pruned-rows.js'
 import { Batch } from './batch.js'
 import type { BodyReader } from './body-reader.js'
@@ -34,7 +33,7 @@ export interface ApplierInit {
   readonly linkOf: (hash: EntryHash) => Promise<Link | undefined>
   /** The entries of an author from one seq to another, both included: of each the one that was held first. */
   readonly entriesAt: EntriesAt
-  readonly pruned: Pick<PrunedRows, 'isEmpty' | 'hasBare' | 'at' | 'holding'>
+  readonly pruned: Pick<PrunedRows, 'isEmpty' | 'hasBare' | 'at' | 'bareAt' | 'holding'>
   /** Whether two entries of the author are held, or in the batch under way, at one seq. */
   readonly isForked: (author: AuthorId) => boolean
   readonly pace?: Pace | undefined
@@ -124,10 +123,9 @@ export class Applier {
     return { texts, voids }
   }
 
-  /** @throws {PrunedError} where a merge of `loser` would have to wait for a bare run. */
-  async checkMergeable(batch: Batch, loser: NodeId): Promise<void> {
-    const run = this.#init.pruned.hasBare ? await this.#bareRun(batch, loser) : undefined
-    if (run !== undefined) throw new PrunedError([run])
+  /** The bare run for which a merge of `loser` would have to wait. */
+  async neededFor(batch: Batch, loser: NodeId): Promise<PrunedRun | undefined> {
+    return this.#init.pruned.hasBare ? await this.#bareRun(batch, loser) : undefined
   }
 
   /** Entries that wait, by what they wait for. */

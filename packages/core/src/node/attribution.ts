@@ -11,7 +11,7 @@ export interface AuthoredRange {
   readonly author: AuthorId
   /** What the author calls itself; hostile until shown escaped. */
   readonly name: string | undefined
-  /** The entry that brought it; none while it is not saved. */
+  /** The entry that brought it; none while it is not saved, or when it was left to others and its hash is gone. */
   readonly entry: EntryHash | undefined
 }
 

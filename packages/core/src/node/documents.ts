@@ -44,7 +44,7 @@ export interface DocumentsInit {
   readonly crypto: Crypto
   readonly changesOf: ChangesOf
   readonly isForked: (author: AuthorId) => boolean
-  readonly pruned: Pick<PrunedRows, 'isEmpty' | 'at' | 'holding'>
+  readonly pruned: Pick<PrunedRows, 'isEmpty' | 'at' | 'bareAt' | 'holding'>
   readonly entriesAt: EntriesAt
   readonly pace?: Pace | undefined
 }
@@ -267,10 +267,13 @@ export class Documents {
     if (open.snapshot <= count) open.snapshot = 0
   }
 
-  /** The first bare run that holds an entry of a document's steps. */
+  /** The first bare run that holds an entry of a document's steps, whether those still have its name or not. */
   async bareRun(batch: Batch, doc: DocId): Promise<PrunedRun | undefined> {
-    const step = (await this.#load(batch, doc)).steps.all.find(({ entry }) => entry === undefined)
-    return step && this.#pruned.at(step.author, step.seq)
+    for (const { author, seq } of (await this.#load(batch, doc)).steps.all) {
+      const run = this.#pruned.bareAt(author, seq)
+      if (run !== undefined) return run
+    }
+    return undefined
   }
 
   /** What takes the names of entries that are left to others out of a document's rows. */

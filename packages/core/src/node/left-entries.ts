@@ -28,7 +28,7 @@ export class LeftEntries {
   readonly #init: LeftEntriesInit
   readonly #log: Log
   readonly #pruning: Pruning
-  /** Causes that are in no run. */
+  /** Causes that are in no run that is bare by now. */
   readonly #sought = new Set<EntryHash>()
 
   constructor(init: LeftEntriesInit) {
@@ -113,6 +113,7 @@ export class LeftEntries {
       const run = this.#log.pruned.of(author).find(({ isBare }) => !isBare)
       if (run === undefined || !(await this.#isSettled(run, since))) return false
       await this.#move(this.#log.bare(run))
+      this.#sought.clear()
       return true
     })
   }

@@ -4,6 +4,8 @@ import type { Contested } from '../doc/tree.js'
 import type { Change } from '../log/change.js'
 import type { EntryHeader } from '../log/entry.js'
 import type { Log } from '../log/log.js'
+import { PrunedError } from '../log/pruned-rows.js'
+import type { PrunedRun } from '../log/pruned-rows.js'
 import type { Applier } from './applier.js'
 import type { Batch } from './batch.js'
 import { splitContents } from './content-drafts.js'
@@ -21,17 +23,23 @@ export interface PendingMergesInit {
 /**
  * The merges that the tree asks for: files of one path that are one, contents that were given to one file, and what was
  * written into a text that became something else.
+ *
+ * @throws {PrunedError} when all that is left to be merged needs bare runs.
  */
 export async function pendingMerges(init: PendingMergesInit): Promise<readonly (readonly Change[])[]> {
   const { tree } = init.applier
   const units: (readonly Change[])[] = []
+  const needed: PrunedRun[] = []
   for (const { winner, loser } of tree.pendingAbsorbs()) {
-    await init.applier.checkMergeable(init.batch, loser)
-    units.push([{ kind: 'absorb', winner, loser }])
+    const run = await init.applier.neededFor(init.batch, loser)
+    if (run === undefined) units.push([{ kind: 'absorb', winner, loser }])
+    else needed.push(run)
   }
   for (const contested of tree.contested()) units.push(...(await split(init, contested)))
   const entryOf = async (op: OpId): Promise<EntryHash | undefined> => (await entryAt(init.log, op))?.[0]
-  return [...units, ...(await keptTexts({ ...init, entryOf }))]
+  units.push(...(await keptTexts({ ...init, entryOf })))
+  if (units.length === 0 && needed.length > 0) throw new PrunedError(needed)
+  return units
 }
 
 async function split({ crypto, log, applier, batch }: PendingMergesInit, contested: Contested): Promise<readonly (readonly Change[])[]> {

@@ -2,9 +2,10 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import * as Y from 'yjs'
 import { compareBytes, utf8 } from '../base/bytes.js'
+import { CborFields, decodeCbor, encodeCbor } from '../base/cbor.js'
 import { systemClock } from '../base/clock.js'
 import type { DocId } from '../base/ids.js'
-import { parseEntryHash, parseNodeId } from '../base/ids.js'
+import { idBytes, parseEntryHash, parseNodeId } from '../base/ids.js'
 import { silentLogger } from '../base/log.js'
 import { authorClient } from '../doc/client-id.js'
 import { appDocumentId } from '../doc/node-id.js'
@@ -330,7 +331,7 @@ describe('what a peer leaves to others', () => {
   it('[PRUNE9] so it is with a file that another one absorbs', async () => {
     const [a, b] = [newFile('m.md', 'one\ntwo\nx\n'), newFile('m.md', 'one\ntwo\ny\n')]
     const [ann, ben] = [typist(30, a), typist(30, b)]
-    const { thin, full, pruned } = await prunedPair([...ann.entries, ...ben.entries])
+    const { thin, full, pruned } = await prunedPair([...ann.entries, ...ben.entries], { awayAfterMs: Infinity })
     expect(pruned).toBeGreaterThan(40)
     await full.replica.mergeCollisions()
     const merge = (await full.entries()).filter(({ header }) => header.author === full.author)
@@ -568,5 +569,75 @@ describe('what a peer leaves to others', () => {
     // As many of the newest entries stay in rows of their own.
     const [few, many] = [await bytesAfter(2048), await bytesAfter(4096)]
     expect((many - few) / 2048).toBeLessThan(2)
+  })
+
+  it('[PRUNE22] lets a merge wait too where its file is open or its runs are many, and is asked for all of them at once', async () => {
+    const [a, b] = [newFile('m.md', 'one\ntwo\nx\n'), newFile('m.md', 'one\ntwo\ny\n')]
+    const [ann, ben] = [typist(110, a), typist(110, b)]
+    const known = new LooseAuthor()
+    known.sign([])
+    const { thin, full } = await prunedPair([...ann.entries, ...ben.entries, ...known.entries], { awayAfterMs: Infinity })
+    await thin.replica.releaseMemory()
+    for (const { doc } of [a, b]) await textOf(thin, doc)
+    const seen = known.sign([], { deps: [ann, ben].map(({ entries }) => entries.at(-1)!.hash) })
+    const met = ann.sign([], { deps: [seen.hash] })
+    const back = ben.sign([], { deps: [met.hash] })
+    for (const test of [thin, full]) await deliver(test, [seen, met, back])
+    await prune(thin, { awayAfterMs: Infinity })
+    expect(thin.log.pruned.bare().length).toBeGreaterThan(3)
+    await full.replica.mergeCollisions()
+    await deliver(thin, (await full.entries()).filter(({ header }) => header.author === full.author))
+    expect(thin.replica.applier.waiting.size).toBe(1)
+    recallFrom(thin, full)
+    await thin.replica.release({ isOverdue: true })
+    expect(thin.replica.applier.waiting.size).toBe(0)
+    expect(await thin.show()).toEqual(await full.show())
+    await thin.reopen()
+    expect(await thin.show()).toEqual(await full.show())
+  })
+
+  it('[PRUNE22] makes the merges that need none of it, whatever else has to wait', async () => {
+    const [a, b] = [newFile('m.md', 'one\ntwo\nx\n'), newFile('m.md', 'one\ntwo\ny\n')]
+    const { thin } = await prunedPair([...typist(30, a).entries, ...typist(30, b).entries])
+    await thin.reopen()
+    for (const text of ['three\nfour\nx\n', 'three\nfour\ny\n']) await deliver(thin, typist(0, newFile('n.md', text)).entries)
+    expect((await thin.replica.mergeCollisions())?.staged.accepted.length).toBe(1)
+    await expect(thin.replica.mergeCollisions()).rejects.toMatchObject({ name: 'PrunedHistoryError' })
+  })
+
+  it('[PRUNE20] looks for what an entry waits for, also where it was once looked for in vain, and for nothing else', async () => {
+    const author = typist(60)
+    const early = new LooseAuthor()
+    early.sign([], { deps: [author.entries[20]!.hash] })
+    for (let n = 0; n < 4; n++) early.sign([])
+    const { thin, full } = await prunedPair(early.entries)
+    // The later ones wait for the one before them, which is here.
+    expect([await thin.replica.release({ isOverdue: true }), thin.replica.applier.waiting.size]).toEqual([[], 5])
+    for (const test of [thin, full]) await deliver(test, author.entries)
+    expect(thin.replica.applier.waiting.size).toBe(0)
+    await prune(thin)
+    expect(thin.log.pruned.bareAt(author.id, 20)).toBeDefined()
+    const late = new LooseAuthor()
+    late.sign([], { deps: [author.entries[20]!.hash] })
+    for (const test of [thin, full]) await deliver(test, late.entries)
+    recallFrom(thin, full)
+    await thin.replica.release({ isOverdue: true })
+    expect(thin.replica.applier.waiting.size).toBe(0)
+    expect(await thin.show()).toEqual(await full.show())
+  })
+
+  it('[PRUNE5] is whole where its sum is of a version that named its last entry by its hash', async () => {
+    const author = typist(60)
+    const known = new LooseAuthor()
+    known.sign([])
+    const { thin, full } = await prunedPair([...author.entries, ...known.entries], { awayAfterMs: Infinity })
+    const row = new CborFields(decodeCbor((await thin.kv.get('sum', FILE.doc))!))
+    const [count, , seq, index, update] = [row.uint(), row.bytes(), row.uint(), row.uint(), row.bytes()]
+    await thin.kv.commit([{ table: 'sum', key: FILE.doc, value: encodeCbor([count, idBytes(author.entries[seq]!.hash), index, update]) }])
+    await thin.reopen()
+    await prune(thin)
+    expect(thin.log.pruned.hasBare).toBe(true)
+    await thin.reopen()
+    expect(await textOf(thin)).toBe(await textOf(full))
   })
 })

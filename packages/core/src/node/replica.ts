@@ -133,8 +133,17 @@ export class Replica {
    */
   async release({ isOverdue }: { readonly isOverdue: boolean }): Promise<readonly Outcome[]> {
     const outcomes: Outcome[] = []
-    for (const [cause, entries] of this.left === undefined ? [] : [...this.applier.waiting]) {
-      if (!(await this.left?.find(cause, entries, isOverdue))) continue
+    const { left } = this
+    if (left === undefined) return outcomes
+    const { waiting } = this.applier
+    const held = new Set([...waiting.values()].flat())
+    const tried = new Set<EntryHash>()
+    // What is released may wait for something else then, which comes behind.
+    for (const [cause, entries] of waiting) {
+      // What waits for one that waits is released with that.
+      if (tried.has(cause) || (held.has(cause) && !entries.includes(cause))) continue
+      tried.add(cause)
+      if (!(await left.find(cause, entries, isOverdue))) continue
       outcomes.push(await this.#job(async (batch) => await this.#take(batch, await this.#stage([]), { released: cause })))
     }
     return outcomes

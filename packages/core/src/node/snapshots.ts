@@ -1,6 +1,6 @@
 import { CborFields, decodeCbor, encodeCbor } from '../base/cbor.js'
 import { idBytes, parseAuthorId, parseEntryHash } from '../base/ids.js'
-import type { DocId } from '../base/ids.js'
+import type { DocId, EntryHash } from '../base/ids.js'
 import type { KvOp } from '../base/kv.js'
 import type { Batch } from './batch.js'
 import type { StepRow } from './step-row.js'
@@ -84,8 +84,12 @@ export function decodeSnapshot(row: Uint8Array, steps: readonly StepRow[]): Snap
   const fields = new CborFields(decodeCbor(row))
   const count = fields.uint()
   const last = steps[count - 1]
-  // Older rows name the entry by its hash.
-  const isIt = fields.remaining === 3 ? last?.entry === parseEntryHash(fields.bytes()) : last?.author === parseAuthorId(fields.bytes()) && last.seq === fields.uint()
+  // Older rows name the entry by its hash, which may be gone.
+  const isIt = fields.remaining === 3 ? isNamed(last, parseEntryHash(fields.bytes())) : last?.author === parseAuthorId(fields.bytes()) && last.seq === fields.uint()
   const isOfThese = isIt && last?.index === fields.uint()
   return isOfThese ? { count, update: fields.bytes() } : undefined
+}
+
+function isNamed(step: StepRow | undefined, entry: EntryHash): boolean {
+  return step !== undefined && (step.entry ?? entry) === entry
 }

@@ -320,7 +320,7 @@ describe('a peer that keeps everything', () => {
     expect(await answer).toBeUndefined()
   })
 
-  it('[PRUNE21] is needed before more is taken of an author, and of no other: the peer is asked again when one comes that has it', async () => {
+  it('[PRUNE21] is needed before more is taken of an author, and of no other: the peer is asked again when one comes that has it, or gets it', async () => {
     const stand = await Stand.open()
     const [author, other] = [new LooseAuthor(), new LooseAuthor()]
     const [stuck, free] = [author, other].map((each, n) => ['a', 'b', 'c'].map((name) => each.sign(file(`${n}${name}.md`)))) as [Entry[], Entry[]]
@@ -344,11 +344,40 @@ describe('a peer that keeps everything', () => {
     expect([stand.lacking, stand.test.log.count, stand.refused]).toEqual([1, 3, []])
     await answer()
     expect(stand.test.log.count).toBe(3)
-    isLacking = false
+    const hear = async (message: Message): Promise<void> => {
+      await stand.driver.frame('keeper', encodeMessage(message))
+      await stand.quiet()
+      await answer()
+    }
     stand.driver.joined('keeper')
-    await stand.driver.frame('keeper', encodeMessage({ type: 'hello', version: 1, features: [], digest: '33'.repeat(32) }))
-    await stand.quiet()
-    await answer()
-    expect([stand.lacking, stand.test.log.count, stand.refused]).toEqual([1, 6, []])
+    await hear({ type: 'hello', version: 1, features: [], digest: '33'.repeat(32) })
+    await hear({ type: 'vector', heads: [], digest: '33'.repeat(32), last: true })
+    // It lacks it itself, and then gets it.
+    expect([stand.lacking, stand.test.log.count]).toEqual([2, 3])
+    isLacking = false
+    await hear({ type: 'heads', heads: [[author.id, [{ floor: 0, seq: 0, hash: stuck[0]!.hash }]]], digest: '44'.repeat(32) })
+    expect([stand.lacking, stand.test.log.count, stand.refused]).toEqual([2, 6, []])
+  })
+
+  it('[PRUNE21] is asked about once where a peer names the last of it, whose hash is here, beside another head', async () => {
+    const stand = await Stand.open()
+    const { log, replica } = stand.test
+    const author = new LooseAuthor()
+    const entries = ['a', 'b', 'c'].map((name) => author.sign(file(`${name}.md`)))
+    await replica.receive(entries)
+    stand.driver.grown()
+    const run = { author: author.id, first: 1, last: 1, before: entries[0]!.hash, head: entries[1]!.hash, time: 1, bytes: 10_000, isBare: true }
+    Object.assign(log.pruned, { bareAt: (_: unknown, seq: number) => (seq === 1 ? run : undefined) })
+    const [hasHead, asked] = [log.hasHead.bind(log), { times: 0 }]
+    log.hasHead = async (...args) => {
+      asked.times++
+      return await hasHead(...args)
+    }
+    await stand.greet()
+    const heads = [entries[1]!, author.sign(file('d.md'), { after: entries[0]! })].map(({ hash, header }) => ({ floor: 0, seq: header.seq, hash }))
+    await stand.say({ type: 'heads', heads: [[author.id, heads.toSorted((a, b) => (a.hash < b.hash ? -1 : 1))]], digest: '22'.repeat(32) })
+    for (let n = 0; n < 5; n++) await stand.quiet()
+    stand.driver.stop()
+    expect(asked.times).toBe(2)
   })
 })

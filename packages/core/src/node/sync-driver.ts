@@ -236,7 +236,7 @@ export class SyncDriver {
 
   async #check({ peer, author, head, seq, isOnly }: Extract<SyncEffect, { type: 'check' }>): Promise<void> {
     const held = await this.#init.log.hasHead(author, { seq, hash: head }, isOnly)
-    this.#handle({ type: 'checked', peer, author, head, held, presumed: held && this.#init.log.pruned.bareAt(author, seq) !== undefined })
+    this.#handle({ type: 'checked', peer, author, head, held, presumed: held && !(await this.#init.log.has(head)) })
   }
 
   /** Undefined when nothing is taken any more; lacking: not before somebody is there who has what was left to others. */

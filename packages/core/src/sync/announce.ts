@@ -2,7 +2,7 @@ import type { AuthorId } from '../base/ids.js'
 import { MAX_AUTHORS } from '../base/limits.js'
 import { HEADS_PER_PAGE, OLDEST_SYNC_VERSION, PRUNES, RUNS, SYNC_VERSION, type HeadList, type HelloMessage, type Message } from './message.js'
 import { sameHeads, type PeerSession } from './peer-session.js'
-import { evaluate } from './planner.js'
+import { evaluate, retry } from './planner.js'
 import type { SyncState } from './sync-state.js'
 
 /** Opens our side of a stream, once the log was read. */
@@ -46,7 +46,9 @@ export function openVectors(state: SyncState, session: PeerSession, now: number)
 export function takeHeads(state: SyncState, session: PeerSession, heads: HeadList, now: number): boolean {
   for (const [author, list] of heads) {
     if (session.theirs.size >= MAX_AUTHORS && !session.theirs.has(author)) return false
-    if (session.setTheirs(author, list)) evaluate(state, author, now)
+    if (!session.setTheirs(author, list)) continue
+    if (session.prunes) evaluate(state, author, now)
+    else retry(state, author, now)
   }
   return true
 }

@@ -105,15 +105,9 @@ export class PeerSession {
     this.#control = new Allowance({ burst: CONTROL_BURST, perSecond: CONTROL_RATE }, now)
   }
 
-  /** Heads of these authors can be asked for again. */
-  retry(): readonly AuthorId[] {
-    const authors: AuthorId[] = []
-    for (const [author, heads] of this.theirs) {
-      const lacking = heads.filter(({ hash }) => this.status.get(hash) === 'lacking')
-      for (const { hash } of lacking) this.status.delete(hash)
-      if (lacking.length > 0) authors.push(author)
-    }
-    return authors
+  /** Heads of an author that could not be taken can be asked for again. */
+  retry(author: AuthorId): void {
+    for (const { hash } of this.theirs.get(author) ?? []) if (this.status.get(hash) === 'lacking') this.status.delete(hash)
   }
 
   /** Both hellos are exchanged, so that announcements may be sent. */

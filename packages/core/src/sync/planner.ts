@@ -33,6 +33,12 @@ function isObsolete(state: SyncState, download: Download, next: Head | undefined
   return !isOffered(state, download)
 }
 
+/** A peer that keeps everything has come, or got more of an author: what could not be taken before may be now. */
+export function retry(state: SyncState, author: AuthorId, now: number): void {
+  for (const session of state.sessions.values()) session.retry(author)
+  evaluate(state, author, now)
+}
+
 /** Gives free slots something to ask, small runs first; gives stalled wants to others. */
 export function plan(state: SyncState, now: number): void {
   for (const session of state.sessions.values()) if (session.wants.size > 0) passOnStalled(state, session, now)

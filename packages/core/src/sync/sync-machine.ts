@@ -6,7 +6,7 @@ import { announceGrowth, announceLater, confirm, openVectors, sayHello, takeHead
 import { deliverReady, settleDelivery, takeEntries, takeMissing } from './intake.js'
 import type { Message } from './message.js'
 import { PeerSession, sameHeads } from './peer-session.js'
-import { evaluate, nextStall, plan, release, skipHeld } from './planner.js'
+import { evaluate, nextStall, plan, release, retry, skipHeld } from './planner.js'
 import { dropRecalls, nextRecallStall, planRecalls, startRecall } from './recall.js'
 import { Serving } from './serving.js'
 import type { SyncState } from './sync-state.js'
@@ -201,7 +201,7 @@ export class SyncMachine {
 
   /** What could not be taken may be, now that somebody is there who keeps everything. */
   #retry(now: number): void {
-    for (const session of this.#state.sessions.values()) for (const author of session.retry()) evaluate(this.#state, author, now)
+    for (const author of new Set([...this.#state.sessions.values()].flatMap(({ lacking }) => [...lacking]))) retry(this.#state, author, now)
   }
 
   #serve(session: PeerSession, want: Message & { type: 'want' }, now: number): Fault {
