@@ -206,14 +206,14 @@ export class SyncDriver {
     const { peer, request, author, head, from, to, maxBytes, toFork } = effect
     const range = { author, head, from, to, maxBytes }
     let entries = await this.#init.log.read(range)
+    const keepers = [...this.#prunes].flatMap(([other, prunes]) => (prunes ? [] : [other]))
     // Two that left the same to others would wait for each other.
-    const mayAsk = [...this.#prunes].some(([other, prunes]) => other !== peer && !prunes)
-    const gone = entries.length === 0 && toFork && mayAsk ? this.#init.log.pruned.at(author, from) : undefined
+    const gone = entries.length === 0 && toFork && keepers.length > 0 ? this.#init.log.pruned.at(author, from) : undefined
     if (gone !== undefined && (await this.#init.putBack(gone))) entries = await this.#init.log.read(range)
     const last = entries.at(-1)
     const next = last === undefined || last.header.seq >= to ? undefined : last.header.seq + 1
     const pruned = this.#init.log.pruned.at(author, next ?? from) !== undefined
-    if (pruned && entries.length === 0 && !mayAsk) this.#init.onLacking(peer)
+    if (pruned && entries.length === 0 && !keepers.some((other) => other !== peer)) this.#init.onLacking(peer)
     this.#handle({ type: 'loaded', peer, request, entries, next, pruned })
   }
 
