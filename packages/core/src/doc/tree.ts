@@ -243,6 +243,11 @@ export class Tree {
     return this.#state.begun(path, type, contentHash)
   }
 
+  /** What the node was made as; undefined for what was never made. */
+  typeOf(node: NodeId): 'file' | 'directory' | undefined {
+    return this.#state.find(node)?.created?.type
+  }
+
   /** Whether no deletion covers all that was done to the node; of an absorbed file, to its winner's group. */
   isAlive(node: NodeId): boolean {
     this.#refresh()

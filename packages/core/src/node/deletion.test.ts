@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { TestReplica } from './test-replicas.js'
+import type { NodeId } from '../base/ids.js'
+import { deliver, TestReplica } from './test-replicas.js'
 import type { DocVersion, LocalResult } from './workspace-types.js'
 
 const files = ['d/a.md', 'd/b.md'].map((path) => ({ type: 'create-file' as const, path, text: `text of ${path}\n`, executable: false }))
@@ -63,5 +64,23 @@ describe('a directory that outlived its deletion', () => {
       { type: 'move', node: results[1]?.node as never, path: 'e/b.md' }
     ])
     expect([...test.replica.applier.tree.view.entries()].map(({ path }) => path)).toEqual(['e', 'e/b.md'])
+  })
+
+  it('[TREE20] brings back nothing that was deleted at the same time elsewhere, and that is moved into it later', async () => {
+    const [one, other] = [await TestReplica.open(), await TestReplica.open()]
+    const share = async (): Promise<void> => {
+      for (const [from, to] of [[one, other], [other, one]] as const) await deliver(to, await from.entries())
+    }
+    const pathsOf = ({ replica }: TestReplica): readonly string[] => [...replica.applier.tree.view.entries()].map(({ path }) => path)
+    await one.replica.edit([...files, ...['x/c.md', 'x/f.md'].map((path) => ({ type: 'create-file' as const, path, text: `text of ${path}\n`, executable: false }))])
+    await share()
+    const [d, x, f] = ['d', 'x', 'x/f.md'].map((path) => one.replica.applier.tree.view.at(path)?.node as NodeId) as [NodeId, NodeId, NodeId]
+    await one.replica.edit([f, d].map((node) => ({ type: 'delete' as const, node })))
+    await other.replica.edit([{ type: 'move', node: d, path: 'e' }])
+    await share()
+    expect(pathsOf(one)).toEqual(['e', 'e/a.md', 'e/b.md', 'x', 'x/c.md'])
+    await other.replica.edit([{ type: 'move', node: x, path: 'e/x' }])
+    await share()
+    for (const test of [one, other]) expect(pathsOf(test)).toEqual(['e', 'e/a.md', 'e/b.md', 'e/x', 'e/x/c.md'])
   })
 })

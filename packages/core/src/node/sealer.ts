@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.js'
 import type { Crypto } from '../base/crypto.js'
 import { NotPermittedError } from '../base/errors.js'
-import type { AuthorId, EntryHash } from '../base/ids.js'
+import type { AuthorId, EntryHash, NodeId } from '../base/ids.js'
 import { MAX_DEPS } from '../base/limits.js'
 import { issueCertificate } from '../keys/certificate.js'
 import { workspaceSigner } from '../keys/workspace-keys.js'
@@ -43,7 +43,9 @@ export class Sealer {
   async seal(author: Author, units: readonly (readonly Change[])[]): Promise<readonly Entry[]> {
     const entries: Entry[] = []
     const deps = await this.#deps(author.id)
-    for (const changes of groupUnits(units)) entries.push(this.#seal(author, changes, entries.at(-1), entries.length === 0 ? deps : []))
+    const { tree } = this.#init.applier
+    const isDirectory = (node: NodeId): boolean => tree.typeOf(node) === 'directory'
+    for (const changes of groupUnits(units, isDirectory)) entries.push(this.#seal(author, changes, entries.at(-1), entries.length === 0 ? deps : []))
     return entries
   }
 
