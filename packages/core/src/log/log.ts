@@ -274,12 +274,10 @@ export class Log {
     return [...(await this.#rows.at(author, seq))].sort()
   }
 
-  /** The entry of an author at one seq that was held before any other there. */
-  async firstAt(author: AuthorId, seq: number): Promise<EntryHash | undefined> {
-    return (await this.firstIn(author, seq, seq))[0]
-  }
-
-  /** As `firstAt`, at the seqs `from`..`to`, both included, as far as entries are held and their hashes here. */
+  /**
+   * The entries of an author at the seqs `from`..`to`, both included, as far as they are held and their hashes here: of each
+   * the one that was held before any other there.
+   */
   async firstIn(author: AuthorId, from: number, to: number): Promise<readonly EntryHash[]> {
     if (this.#rows.pruned.bareAt(author, from) !== undefined) return []
     return (await this.#rows.chain(author, from, to)).flatMap(([first]) => first ?? [])

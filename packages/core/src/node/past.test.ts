@@ -62,7 +62,7 @@ function headsBelow(entry: Entry, all: ReadonlyMap<EntryHash, Entry>): readonly 
 
 async function pastOf({ replica: { applier }, log }: TestReplica, hash: EntryHash): Promise<readonly string[]> {
   const heads: string[] = []
-  for (const [author, own] of await applier.past(hash)) for (const head of own) heads.push(head.hash ?? (await log.firstAt(author, head.seq)) ?? 'none')
+  for (const [author, own] of await applier.past(hash)) for (const head of own) heads.push(head.hash ?? (await log.firstIn(author, head.seq, head.seq))[0] ?? 'none')
   return heads.sort()
 }
 
